@@ -1,0 +1,17 @@
+//! Systems that evolve in time, learned or given.
+//!
+//! A *flow* (an ODE, learned or written down) and a recurrent *cell* are both dynamical systems with a linearisation.
+//! Every system here offers the same few operations, its [`Component`](dynamics::Component) contract: evaluate,
+//! linearise once, then push tangents forward (JVP) and pull cotangents back (VJP). Simulation, training and stability
+//! analysis are written once on top of these.
+
+pub mod dynamics;
+mod error;
+pub mod io;
+pub mod linalg;
+mod real;
+pub mod series;
+pub mod solve;
+
+pub use error::{Error, Result};
+pub use real::Real;

@@ -1,0 +1,77 @@
+//! Views of blocks: rows of lanes.
+
+use std::ops::Range;
+
+/// A block read only: `rows × lanes` numbers, row after row.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a, T> {
+    /// The numbers; row `i` is `data[i * lanes..][..lanes]`.
+    pub data: &'a [T],
+    /// How many lanes a row has.
+    pub lanes: usize,
+}
+
+/// A block to write to.
+#[derive(Debug)]
+pub struct BlockMut<'a, T> {
+    /// The numbers; row `i` is `data[i * lanes..][..lanes]`.
+    pub data: &'a mut [T],
+    /// How many lanes a row has.
+    pub lanes: usize,
+}
+
+impl<'a, T> Block<'a, T> {
+    /// Views `data` as rows of `lanes` numbers.
+    pub fn new(data: &'a [T], lanes: usize) -> Self {
+        debug_assert!(lanes > 0 && data.len().is_multiple_of(lanes));
+        Self { data, lanes }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.data.len() / self.lanes
+    }
+
+    /// Some of the rows.
+    pub fn slice(&self, rows: Range<usize>) -> Block<'a, T> {
+        Block { data: &self.data[rows.start * self.lanes..rows.end * self.lanes], lanes: self.lanes }
+    }
+
+    /// Row `i`, one number a lane.
+    pub fn row(&self, i: usize) -> &'a [T] {
+        &self.data[i * self.lanes..(i + 1) * self.lanes]
+    }
+}
+
+impl<'a, T> BlockMut<'a, T> {
+    /// Views `data` as rows of `lanes` numbers.
+    pub fn new(data: &'a mut [T], lanes: usize) -> Self {
+        debug_assert!(lanes > 0 && data.len().is_multiple_of(lanes));
+        Self { data, lanes }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.data.len() / self.lanes
+    }
+
+    /// The same block, read only.
+    pub fn as_block(&self) -> Block<'_, T> {
+        Block { data: self.data, lanes: self.lanes }
+    }
+
+    /// The same block for a shorter time.
+    pub fn reborrow(&mut self) -> BlockMut<'_, T> {
+        BlockMut { data: self.data, lanes: self.lanes }
+    }
+
+    /// Some of the rows.
+    pub fn slice(&mut self, rows: Range<usize>) -> BlockMut<'_, T> {
+        BlockMut { data: &mut self.data[rows.start * self.lanes..rows.end * self.lanes], lanes: self.lanes }
+    }
+
+    /// Row `i`, one number a lane.
+    pub fn row(&mut self, i: usize) -> &mut [T] {
+        &mut self.data[i * self.lanes..(i + 1) * self.lanes]
+    }
+}

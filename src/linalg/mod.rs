@@ -1,0 +1,14 @@
+//! Blocks of numbers and the few kernels that everything else is made of.
+//!
+//! A *block* holds `rows × lanes` numbers, one row after another: row `i` is component `i` of every lane, and a lane is
+//! one trajectory (or one tangent). Weights are `rows × inner` matrices stored column by column.
+//!
+//! **Same bits.** In every kernel here a lane's result depends on that lane's numbers only, never on how many lanes
+//! stand beside it: each element of a product is one chain of fused multiply-adds over the inner index in order, and
+//! elementwise functions use the same code for full vectors and for tails.
+
+mod block;
+mod kernels;
+
+pub use block::{Block, BlockMut};
+pub use kernels::*;
