@@ -9,6 +9,7 @@ pub mod dynamics;
 mod error;
 pub mod io;
 pub mod linalg;
+pub mod nn;
 mod real;
 pub mod series;
 pub mod solve;

@@ -18,6 +18,32 @@ impl<'a, T> From<Block<'a, T>> for Tangent<'a, T> {
     }
 }
 
+/// One named array in a flat parameter vector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamSpec {
+    /// Dotted name, unique within a model: `field.0.weight`.
+    pub name: String,
+    /// Shape; a matrix is `[rows, columns]` and stored column by column.
+    pub shape: Vec<usize>,
+}
+
+impl ParamSpec {
+    /// A named array of this shape.
+    pub fn new(name: impl Into<String>, shape: &[usize]) -> Self {
+        Self { name: name.into(), shape: shape.to_vec() }
+    }
+
+    /// How many numbers it holds.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it holds no number.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A differentiable map `out = g(u; θ)` of blocks: every lane is one point.
 ///
 /// The arguments `u` of a system stand in one block in this order: state, then known inputs, then time (as far as the
@@ -39,6 +65,9 @@ pub trait Component<T: Real>: Send + Sync {
 
     /// Rows of the output block.
     fn out_dim(&self) -> usize;
+
+    /// The arrays of the flat parameter vector θ, in order, their names starting with `prefix`.
+    fn params(&self, prefix: &str) -> Vec<ParamSpec>;
 
     /// Length of the flat parameter vector θ.
     fn param_count(&self) -> usize;

@@ -1,4 +1,18 @@
 //! The contract every system fulfils, and how systems combine.
+//!
+//! A new vector field, cell or layer implements [`Component`], is checked by [`testkit::check`], and from there gets
+//! simulation, gradients and analysis without another line. A field of a few states that is easily written down
+//! implements [`SmallField`] instead, once, generically over the scalar, and [`Lift`] makes a component of it.
 
+mod combine;
 mod component;
-pub use component::{Component, Tangent};
+mod dual;
+mod field;
+mod lift;
+pub mod testkit;
+
+pub use combine::{Beside, Chain, Identity, Sum};
+pub use component::{Component, ParamSpec, Tangent};
+pub use dual::{Dual, Scalar};
+pub use field::{Constants, Field, Inputs};
+pub use lift::{Lift, SmallField};

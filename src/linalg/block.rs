@@ -37,6 +37,12 @@ impl<'a, T> Block<'a, T> {
         Block { data: &self.data[rows.start * self.lanes..rows.end * self.lanes], lanes: self.lanes }
     }
 
+    /// The rows before `row`, and the others.
+    pub fn split_at_row(self, row: usize) -> (Block<'a, T>, Block<'a, T>) {
+        let (a, b) = self.data.split_at(row * self.lanes);
+        (Block { data: a, lanes: self.lanes }, Block { data: b, lanes: self.lanes })
+    }
+
     /// Row `i`, one number a lane.
     pub fn row(&self, i: usize) -> &'a [T] {
         &self.data[i * self.lanes..(i + 1) * self.lanes]
@@ -68,6 +74,12 @@ impl<'a, T> BlockMut<'a, T> {
     /// Some of the rows.
     pub fn slice(&mut self, rows: Range<usize>) -> BlockMut<'_, T> {
         BlockMut { data: &mut self.data[rows.start * self.lanes..rows.end * self.lanes], lanes: self.lanes }
+    }
+
+    /// The rows before `row`, and the others.
+    pub fn split_at_row(self, row: usize) -> (BlockMut<'a, T>, BlockMut<'a, T>) {
+        let (a, b) = self.data.split_at_mut(row * self.lanes);
+        (BlockMut { data: a, lanes: self.lanes }, BlockMut { data: b, lanes: self.lanes })
     }
 
     /// Row `i`, one number a lane.

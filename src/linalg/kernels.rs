@@ -98,13 +98,7 @@ pub fn softplus<T: Real>(x: &mut [T]) {
     });
 }
 
-/// `out = d ⊙ v`, where `d` is `rows × points` and `v` is `rows × (groups·points)`: every group of `points` lanes in a
-/// row of `v` is multiplied by that row of `d`.
-pub fn multiply_points<T: Real>(d: &[T], points: usize, v: &[T], out: &mut [T], lanes: usize) {
-    let rows = out.len() / lanes;
-    for i in 0..rows {
-        for l in 0..lanes {
-            out[i * lanes + l] = d[i * points + l % points] * v[i * lanes + l];
-        }
-    }
+/// `x = exp(x)`.
+pub fn exp<T: Real>(x: &mut [T]) {
+    x.iter_mut().for_each(|v| *v = v.exp());
 }

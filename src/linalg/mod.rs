@@ -9,6 +9,8 @@
 
 mod block;
 mod kernels;
+mod points;
 
 pub use block::{Block, BlockMut};
 pub use kernels::*;
+pub use points::{outer_add_points, scale_points};

@@ -1,0 +1,110 @@
+//! Vector fields: components seen as the right-hand side of an ODE.
+
+use super::Component;
+use crate::{Error, Real, Result};
+
+/// Known inputs `x(t)`, one path a trajectory.
+pub trait Inputs<T: Real>: Send + Sync {
+    /// How many inputs there are.
+    fn dim(&self) -> usize;
+
+    /// Writes `x(t)` of one trajectory (by its number in the whole problem) to `x`, `dim` numbers.
+    fn at(&self, trajectory: usize, t: T, x: &mut [T]);
+}
+
+/// Inputs that do not change in time: one row of `dim` numbers a trajectory (static covariates).
+#[derive(Clone, Debug)]
+pub struct Constants<T> {
+    /// Inputs a trajectory.
+    pub dim: usize,
+    /// `trajectories × dim`, one trajectory after another.
+    pub values: Vec<T>,
+}
+
+impl<T: Real> Inputs<T> for Constants<T> {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn at(&self, trajectory: usize, _t: T, x: &mut [T]) {
+        x.copy_from_slice(&self.values[trajectory * self.dim..][..self.dim]);
+    }
+}
+
+/// A vector field `dy/dt = f(t, y, x(t); θ)`: a component whose arguments are the state, then the inputs, then time, as
+/// far as it takes them, and whose output is the state's derivative.
+pub struct Field<'a, T: Real, C: Component<T> + ?Sized> {
+    pub(crate) component: &'a C,
+    pub(crate) inputs: Option<&'a dyn Inputs<T>>,
+    pub(crate) timed: bool,
+}
+
+impl<T: Real, C: Component<T> + ?Sized> Clone for Field<'_, T, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Real, C: Component<T> + ?Sized> Copy for Field<'_, T, C> {}
+
+impl<'a, T: Real, C: Component<T> + ?Sized> Field<'a, T, C> {
+    /// `dy/dt = f(y)`.
+    ///
+    /// # Errors
+    /// If the component's arguments and output differ in rows.
+    pub fn autonomous(component: &'a C) -> Result<Self> {
+        Self::build(component, None, false)
+    }
+
+    /// `dy/dt = f(y, t)`: time is the last row of the arguments.
+    ///
+    /// # Errors
+    /// If the component does not take one row more than it gives.
+    pub fn with_time(component: &'a C) -> Result<Self> {
+        Self::build(component, None, true)
+    }
+
+    /// `dy/dt = f(y, x(t))`, and with `timed` `f(y, x(t), t)`.
+    ///
+    /// # Errors
+    /// If the rows do not add up.
+    pub fn with_inputs(component: &'a C, inputs: &'a dyn Inputs<T>, timed: bool) -> Result<Self> {
+        Self::build(component, Some(inputs), timed)
+    }
+
+    fn build(component: &'a C, inputs: Option<&'a dyn Inputs<T>>, timed: bool) -> Result<Self> {
+        let expected = component.out_dim() + inputs.map_or(0, |x| x.dim()) + usize::from(timed);
+        if component.in_dim() != expected || component.out_dim() == 0 {
+            return Err(Error::shape(
+                "arguments of a vector field (state, inputs, time)",
+                expected,
+                component.in_dim(),
+            ));
+        }
+        Ok(Self { component, inputs, timed })
+    }
+
+    /// Rows of the state.
+    pub fn state_dim(&self) -> usize {
+        self.component.out_dim()
+    }
+
+    /// Fills the rows of `u` below the state: inputs, then time. `time(lane)` is the lane's time and `ids[lane]` its
+    /// trajectory; `row` is a buffer of `inputs` numbers.
+    pub(crate) fn fill_arguments(&self, ids: &[usize], time: impl Fn(usize) -> T, u: &mut [T], row: &mut [T]) {
+        let lanes = ids.len();
+        let mut below = self.state_dim() * lanes;
+        if let Some(inputs) = self.inputs {
+            for (lane, &id) in ids.iter().enumerate() {
+                inputs.at(id, time(lane), row);
+                for (i, &x) in row.iter().enumerate() {
+                    u[below + i * lanes + lane] = x;
+                }
+            }
+            below += inputs.dim() * lanes;
+        }
+        if self.timed {
+            (0..lanes).for_each(|lane| u[below + lane] = time(lane));
+        }
+    }
+}

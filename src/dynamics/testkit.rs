@@ -1,0 +1,209 @@
+//! What every component must satisfy, as one function: JVP against finite differences, VJP against JVP by the
+//! dot-product identity, a batch against its lanes one by one to the last bit, `linearize` against `eval`.
+
+use super::{Component, Tangent};
+use crate::Real;
+use crate::linalg::{Block, BlockMut};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A component's operations on owned vectors, each with fresh buffers: for tests, not for speed.
+struct Fresh<'a, T: Real, C: ?Sized> {
+    component: &'a C,
+    params: &'a [T],
+}
+
+impl<T: Real, C: Component<T> + ?Sized> Fresh<'_, T, C> {
+    /// Scratch with rubbish in it: components must not rely on what they find there.
+    fn scratch(&self, lanes: usize) -> Vec<T> {
+        vec![T::of(f64::NAN); self.component.scratch_len() * lanes]
+    }
+
+    fn eval(&self, params: &[T], u: &[T], lanes: usize) -> Vec<T> {
+        let mut out = vec![T::zero(); self.component.out_dim() * lanes];
+        let mut scratch = self.scratch(lanes);
+        self.component.eval(params, Block::new(u, lanes), BlockMut::new(&mut out, lanes), &mut scratch);
+        out
+    }
+
+    fn linearize(&self, u: &[T], lanes: usize) -> (Vec<T>, Vec<T>) {
+        let mut out = vec![T::zero(); self.component.out_dim() * lanes];
+        let mut slab = vec![T::zero(); self.component.slab_len() * lanes];
+        let mut scratch = self.scratch(lanes);
+        self.component.linearize(
+            self.params,
+            Block::new(u, lanes),
+            BlockMut::new(&mut out, lanes),
+            BlockMut::new(&mut slab, lanes),
+            &mut scratch,
+        );
+        (out, slab)
+    }
+
+    fn jvp(&self, slab: &[T], points: usize, du: &[T], dp: Option<&[T]>, lanes: usize) -> Vec<T> {
+        let mut out = vec![T::zero(); self.component.out_dim() * lanes];
+        let mut scratch = self.scratch(lanes);
+        let tangent = Tangent { arguments: Block::new(du, lanes), params: dp.map(|p| Block::new(p, lanes)) };
+        let slab = Block::new(slab, points);
+        self.component.jvp(self.params, slab, tangent, BlockMut::new(&mut out, lanes), &mut scratch);
+        out
+    }
+
+    fn vjp(&self, slab: &[T], points: usize, w: &[T], lanes: usize) -> (Vec<T>, Vec<T>) {
+        let mut u_bar = vec![T::of(f64::NAN); self.component.in_dim() * lanes];
+        let mut params_bar = vec![T::zero(); self.component.param_count()];
+        let mut scratch = self.scratch(lanes);
+        self.component.vjp(
+            self.params,
+            Block::new(slab, points),
+            Block::new(w, lanes),
+            BlockMut::new(&mut u_bar, lanes),
+            Some(&mut params_bar),
+            &mut scratch,
+        );
+        (u_bar, params_bar)
+    }
+}
+
+fn lane_of<T: Real>(block: &[T], lanes: usize, lane: usize) -> Vec<T> {
+    block.iter().skip(lane).step_by(lanes).copied().collect()
+}
+
+fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x.f64() * y.f64()).sum()
+}
+
+fn same_bits<T: Real>(what: &str, lane: usize, a: &[T], b: &[T]) -> Result<(), String> {
+    match a.iter().zip(b).position(|(x, y)| x.f64().to_bits() != y.f64().to_bits()) {
+        Some(i) => Err(format!("{what}, lane {lane}, row {i}: {:e} in the batch, {:e} alone", a[i], b[i])),
+        None => Ok(()),
+    }
+}
+
+/// Checks a component at `params` and seeded random arguments of the given scale. Sizes are a handful of lanes; the
+/// finite-difference check wants `f64`.
+///
+/// # Errors
+/// A sentence that says which property failed, where, and by how much.
+pub fn check<T: Real, C: Component<T> + ?Sized>(
+    component: &C,
+    params: &[T],
+    scale: f64,
+    seed: u64,
+) -> Result<(), String> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut random =
+        |n: usize, scale: f64| -> Vec<T> { (0..n).map(|_| T::of(scale * rng.random_range(-1.0..1.0))).collect() };
+    let of = Fresh { component, params };
+    let (n_in, n_out, n_params) = (component.in_dim(), component.out_dim(), component.param_count());
+    if params.len() != n_params {
+        return Err(format!("{n_params} parameters declared, {} given", params.len()));
+    }
+    let declared: usize = component.params("").iter().map(|spec| spec.len()).sum();
+    if declared != n_params {
+        return Err(format!("param_count is {n_params} but the named arrays hold {declared}"));
+    }
+    let epsilon = T::default_epsilon().f64();
+
+    // A batch of points, then every lane alone.
+    let lanes = 5;
+    let u = random(n_in * lanes, scale);
+    let w = random(n_out * lanes, 1.0);
+    let du = random(n_in * lanes, 1.0);
+    let dp = random(n_params * lanes, 1.0);
+    let out = of.eval(params, &u, lanes);
+    let (out_linearized, slab) = of.linearize(&u, lanes);
+    let pushed = of.jvp(&slab, lanes, &du, Some(&dp), lanes);
+    let (pulled, _) = of.vjp(&slab, lanes, &w, lanes);
+    for lane in 0..lanes {
+        let alone = lane_of(&u, lanes, lane);
+        same_bits("eval", lane, &lane_of(&out, lanes, lane), &of.eval(params, &alone, 1))?;
+        same_bits("linearize", lane, &lane_of(&out_linearized, lanes, lane), &lane_of(&out, lanes, lane))?;
+        let (_, slab_alone) = of.linearize(&alone, 1);
+        same_bits("slab", lane, &lane_of(&slab, lanes, lane), &slab_alone)?;
+        let (du_alone, dp_alone) = (lane_of(&du, lanes, lane), lane_of(&dp, lanes, lane));
+        let pushed_alone = of.jvp(&slab_alone, 1, &du_alone, Some(&dp_alone), 1);
+        same_bits("jvp", lane, &lane_of(&pushed, lanes, lane), &pushed_alone)?;
+        let (pulled_alone, params_alone) = of.vjp(&slab_alone, 1, &lane_of(&w, lanes, lane), 1);
+        same_bits("vjp", lane, &lane_of(&pulled, lanes, lane), &pulled_alone)?;
+
+        // The dot-product identity: w·(J δ) = (Jᵀ w)·δ, over arguments and parameters at once.
+        let forward = dot(&lane_of(&w, lanes, lane), &pushed_alone);
+        let backward = dot(&pulled_alone, &du_alone) + dot(&params_alone, &dp_alone);
+        let size =
+            dot(&pushed_alone, &pushed_alone).sqrt() * dot(&lane_of(&w, lanes, lane), &lane_of(&w, lanes, lane)).sqrt();
+        if (forward - backward).abs() > 500.0 * epsilon * (1.0 + size) {
+            return Err(format!("dot-product identity, lane {lane}: {forward:e} by JVP, {backward:e} by VJP"));
+        }
+
+        // JVP against a central difference along (δu, δθ).
+        if T::NAME == "f64" {
+            let h = 1e-6;
+            let shift = |sign: f64, base: &[T], along: &[T]| -> Vec<T> {
+                base.iter().zip(along).map(|(&b, &d)| b + T::of(sign * h) * d).collect()
+            };
+            let plus = of.eval(&shift(1.0, params, &dp_alone), &shift(1.0, &alone, &du_alone), 1);
+            let minus = of.eval(&shift(-1.0, params, &dp_alone), &shift(-1.0, &alone, &du_alone), 1);
+            for i in 0..n_out {
+                let difference = (plus[i] - minus[i]).f64() / (2.0 * h);
+                if (difference - pushed_alone[i].f64()).abs() > 2e-7 * (1.0 + difference.abs()) {
+                    return Err(format!("row {i}: JVP {:e}, finite difference {difference:e}", pushed_alone[i]));
+                }
+            }
+        }
+    }
+
+    // One point, several tangents and cotangents: groups of lanes on one slab.
+    let alone = lane_of(&u, lanes, 0);
+    let (_, slab) = of.linearize(&alone, 1);
+    let grouped = of.jvp(&slab, 1, &du, Some(&dp), lanes);
+    let (pulled, summed) = of.vjp(&slab, 1, &w, lanes);
+    let mut sum = vec![0.0; n_params];
+    for lane in 0..lanes {
+        let one = of.jvp(&slab, 1, &lane_of(&du, lanes, lane), Some(&lane_of(&dp, lanes, lane)), 1);
+        same_bits("jvp of a group", lane, &lane_of(&grouped, lanes, lane), &one)?;
+        let (one, params_one) = of.vjp(&slab, 1, &lane_of(&w, lanes, lane), 1);
+        same_bits("vjp of a group", lane, &lane_of(&pulled, lanes, lane), &one)?;
+        sum.iter_mut().zip(&params_one).for_each(|(s, p)| *s += p.f64());
+    }
+    match sum.iter().zip(&summed).position(|(s, p)| (s - p.f64()).abs() > 100.0 * epsilon * (1.0 + s.abs())) {
+        Some(i) => {
+            Err(format!("parameter {i}: lanes' cotangents sum to {:e}, the batch gives {:e}", sum[i], summed[i]))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamics::{Beside, Chain, Identity, Lift, Scalar, SmallField, Sum};
+
+    struct Forced;
+    impl SmallField<2, 3> for Forced {
+        fn rhs<S: Scalar>(&self, t: S, y: [S; 2], p: [S; 3]) -> [S; 2] {
+            let swing = (p[0] * y[0]).sin() - p[1] * y[1] / (S::of(1.0) + (y[0] * y[0]).sqrt().exp());
+            [y[1].tanh() + p[2] * t.cos(), swing * y[1].powi(3) - (S::of(0.5) + y[1] * y[1]).ln()]
+        }
+    }
+
+    #[test]
+    fn a_lifted_field_and_every_combinator_pass() {
+        let field = || Lift::<_, 2, 3>(Forced);
+        for seed in 0..20 {
+            check::<f64, _>(&field(), &[0.7, -0.4, 1.1], 1.0, seed).unwrap();
+            check::<f32, _>(&field(), &[0.7, -0.4, 1.1], 1.0, seed).unwrap();
+            let p = [0.7, -0.4, 1.1, 0.2, 0.5, -0.9];
+            check::<f64, _>(&Sum::new::<f64>(field(), field()).unwrap(), &p, 1.0, seed).unwrap();
+            check::<f64, _>(&Beside::new(field(), field()), &p, 1.0, seed).unwrap();
+            let timed = Beside::new(field(), Identity(1));
+            check::<f64, _>(&Chain::new::<f64>(timed, field()).unwrap(), &p, 1.0, seed).unwrap();
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_refused() {
+        assert!(Chain::new::<f64>(Identity(2), Identity(3)).is_err());
+        assert!(Sum::new::<f64>(Identity(2), Identity(3)).is_err());
+    }
+}

@@ -1,0 +1,39 @@
+//! Blocks whose lanes are several groups over the same points: lane `j·points + p` belongs to point `p`.
+
+use super::outer_add;
+use crate::Real;
+
+/// `v ← d ⊙ v`, where `d` is `rows × points` and `v` is `rows × (groups·points)`.
+pub fn scale_points<T: Real>(d: &[T], points: usize, v: &mut [T], lanes: usize) {
+    if points == lanes {
+        v.iter_mut().zip(d).for_each(|(v, &d)| *v *= d);
+        return;
+    }
+    for (row, d) in v.chunks_exact_mut(lanes).zip(d.chunks_exact(points)) {
+        if let [d] = d {
+            row.iter_mut().for_each(|v| *v *= *d);
+        } else {
+            for group in row.chunks_exact_mut(points) {
+                group.iter_mut().zip(d).for_each(|(v, &d)| *v *= d);
+            }
+        }
+    }
+}
+
+/// `dw += y·xᵀ` and `db += y` summed over lanes, where `x` is `inner × points` and `y` is `rows × (groups·points)`.
+pub fn outer_add_points<T: Real>(y: &[T], x: &[T], points: usize, dw: &mut [T], db: &mut [T], lanes: usize) {
+    if points == lanes {
+        outer_add(y, x, dw, db, lanes);
+        return;
+    }
+    let rows = y.len() / lanes;
+    for (i, y) in y.chunks_exact(lanes).enumerate() {
+        for (k, x) in x.chunks_exact(points).enumerate() {
+            let dw = &mut dw[k * rows + i];
+            y.iter().enumerate().for_each(|(lane, &y)| *dw += y * x[lane % points]);
+        }
+        if let Some(db) = db.get_mut(i) {
+            y.iter().for_each(|&y| *db += y);
+        }
+    }
+}
