@@ -7,6 +7,7 @@
 
 pub mod dynamics;
 mod error;
+pub mod gradient;
 pub mod io;
 pub mod linalg;
 pub mod nn;

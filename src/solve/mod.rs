@@ -1,5 +1,23 @@
-//! Solvers.
-/// Why a trajectory stopped early.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("todo")]
-pub struct Failure;
+//! Integrating vector fields: every trajectory with its own steps and its own output times.
+//!
+//! A method is a [`Tableau`]; a [`Control`] says how steps are chosen; a [`Problem`] holds starts and output times. All
+//! trajectories of a chunk take their stages side by side, one lane each, and leave when they are done, so a lane's
+//! result depends on its own numbers only.
+
+mod chunks;
+mod control;
+pub(crate) mod lanes;
+mod methods;
+mod problem;
+mod tableau;
+mod tape;
+
+pub(crate) use chunks::Shifted;
+pub use chunks::{CHUNK, map_chunks, solve};
+pub use control::{Control, Options};
+pub use lanes::integrate;
+pub use methods::{DOPRI5, EULER, METHODS, RK4, TSIT5, method};
+pub use problem::{Failure, Problem, Reason, Report, Solution};
+pub use tableau::Tableau;
+pub use tape::{Recording, Tape};
+pub(crate) use tape::{Round, Start};

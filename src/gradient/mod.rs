@@ -1,0 +1,16 @@
+//! Gradients through solves.
+//!
+//! The *exact discrete gradient*: the derivative of what the solver computed, step by step, with the accepted steps'
+//! lengths held fixed (discretise-then-optimise). [`pull`] takes cotangents of the output states back to the starts and
+//! parameters; [`push`] takes tangents of starts and parameters forward to the outputs, through the same steps.
+
+mod discrete;
+mod pull;
+mod push;
+
+pub use discrete::{Gradient, gradient};
+pub use pull::pull;
+pub use push::push;
+
+#[cfg(test)]
+mod tests;

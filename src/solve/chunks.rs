@@ -1,0 +1,84 @@
+//! Problems of any size: fixed chunks of trajectories, over any number of threads.
+
+use super::{Options, Problem, Recording, Solution, integrate};
+use crate::dynamics::{Component, Field, Inputs};
+use crate::{Real, Result};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Trajectories a chunk. Sums over trajectories are taken per chunk and added in chunk order, so they have the same bits
+/// for any number of threads; the number is part of that promise.
+pub const CHUNK: usize = 16;
+
+/// Calls `work` for each chunk of `0..count` and returns the results in order. Threads are those of the current pool.
+pub fn map_chunks<V: Send>(count: usize, work: impl Fn(Range<usize>) -> V + Sync) -> Vec<V> {
+    let chunks = count.div_ceil(CHUNK);
+    let range = |chunk: usize| chunk * CHUNK..count.min((chunk + 1) * CHUNK);
+    if chunks <= 1 || rayon::current_num_threads() == 1 {
+        return (0..chunks).map(|chunk| work(range(chunk))).collect();
+    }
+    (0..chunks).into_par_iter().map(|chunk| work(range(chunk))).collect()
+}
+
+/// Inputs of a part of the trajectories.
+pub(crate) struct Shifted<'a, T> {
+    pub inputs: &'a dyn Inputs<T>,
+    pub by: usize,
+}
+
+impl<T: Real> Inputs<T> for Shifted<'_, T> {
+    fn dim(&self) -> usize {
+        self.inputs.dim()
+    }
+
+    fn at(&self, trajectory: usize, t: T, x: &mut [T]) {
+        self.inputs.at(trajectory + self.by, t, x);
+    }
+}
+
+/// Integrates all trajectories of a problem, each with its own steps.
+///
+/// A trajectory's result has the same bits alone, among others, and for any number of threads. Cost: the evaluations
+/// that the reports count; memory: the outputs and a chunk's buffers a thread.
+///
+/// ```
+/// use flowmap::dynamics::{Field, Lift, Scalar, SmallField};
+/// use flowmap::solve::{Options, Problem, solve};
+/// struct Decay;
+/// impl SmallField<1, 1> for Decay {
+///     fn rhs<S: Scalar>(&self, _t: S, y: [S; 1], p: [S; 1]) -> [S; 1] {
+///         [-p[0] * y[0]]
+///     }
+/// }
+/// let decay = Lift::<_, 1, 1>(Decay);
+/// let problem = Problem { start_times: &[0.0], starts: &[1.0], row_ptr: &[0, 2], times: &[0.5, 2.0] };
+/// let solution = solve(Field::with_time(&decay)?, &[1.0], &problem, &Options::adaptive(1e-9, 1e-9))?;
+/// assert!((solution.states[1] - (-2.0f64).exp()).abs() < 1e-8);
+/// # Ok::<(), flowmap::Error>(())
+/// ```
+///
+/// # Errors
+/// If sizes or options do not fit. A trajectory that fails is reported in the solution and leaves the others alone.
+pub fn solve<T: Real, C: Component<T> + ?Sized>(
+    field: Field<T, C>,
+    params: &[T],
+    problem: &Problem<T>,
+    options: &Options,
+) -> Result<Solution<T>> {
+    let dim = field.state_dim();
+    problem.check(dim)?;
+    let parts = map_chunks(problem.len(), |range| {
+        let mut row_ptr = Vec::new();
+        let shifted = field.inputs.map(|inputs| Shifted { inputs, by: range.start });
+        let part = problem.part(range, dim, &mut row_ptr);
+        let field = Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field };
+        integrate(field, params, &part, options, &mut Recording::Nothing)
+    });
+    let mut whole = Solution { states: Vec::new(), reports: Vec::new() };
+    for part in parts {
+        let part = part?;
+        whole.states.extend(part.states);
+        whole.reports.extend(part.reports);
+    }
+    Ok(whole)
+}
