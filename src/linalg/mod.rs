@@ -13,4 +13,4 @@ mod points;
 
 pub use block::{Block, BlockMut};
 pub use kernels::*;
-pub use points::{outer_add_points, scale_points};
+pub use points::{direction_add_points, outer_add_points, scale_points};

@@ -1,6 +1,6 @@
 //! Blocks whose lanes are several groups over the same points: lane `j·points + p` belongs to point `p`.
 
-use super::outer_add;
+use super::{Block, outer_add};
 use crate::Real;
 
 /// `v ← d ⊙ v`, where `d` is `rows × points` and `v` is `rows × (groups·points)`.
@@ -35,5 +35,18 @@ pub fn outer_add_points<T: Real>(y: &[T], x: &[T], points: usize, dw: &mut [T], 
         if let Some(db) = db.get_mut(i) {
             y.iter().for_each(|&y| *db += y);
         }
+    }
+}
+
+/// `out += δW·x + δb`, where every lane has its own direction: `dw` is `(rows·inner) × lanes` (matrices column by
+/// column), `db` is `rows × lanes`, `x` is `inner × points`, `out` is `rows × lanes`.
+pub fn direction_add_points<T: Real>(dw: Block<T>, db: Block<T>, x: Block<T>, out: &mut [T]) {
+    let rows = db.rows();
+    for (i, out) in out.chunks_exact_mut(db.lanes).enumerate() {
+        for k in 0..x.rows() {
+            let (d, x) = (dw.row(k * rows + i), x.row(k));
+            out.iter_mut().zip(d).enumerate().for_each(|(lane, (o, &d))| *o += d * x[lane % x.len()]);
+        }
+        out.iter_mut().zip(db.row(i)).for_each(|(o, &d)| *o += d);
     }
 }

@@ -142,7 +142,9 @@ impl<T: Real> Component<T> for Mlp {
             linalg::affine(w, &[], from, to, lanes);
             if let Some(directions) = tangent.params {
                 let arguments = slab.slice(layer.slab..layer.slab + layer.inner);
-                add_param_directions(layer, directions, arguments, to);
+                let bias = layer.param + layer.inner * layer.rows;
+                let (dw, db) = (directions.slice(layer.param..bias), directions.slice(bias..bias + layer.rows));
+                linalg::direction_add_points(dw, db, arguments, to);
             }
             if layer.activation != Activation::Identity {
                 let value = slab.slice(layer.slab + layer.inner..layer.slab + layer.inner + layer.rows);
@@ -186,22 +188,6 @@ impl<T: Real> Component<T> for Mlp {
             linalg::transposed_add(layer.weights(params).0, bar, to, lanes);
             std::mem::swap(&mut a, &mut b);
         }
-    }
-}
-
-/// `out += δW·x + δb`, every tangent lane with its own direction.
-fn add_param_directions<T: Real>(layer: Layer, directions: Block<T>, arguments: Block<T>, out: &mut [T]) {
-    let lanes = directions.lanes;
-    for (i, out) in out.chunks_exact_mut(lanes).enumerate() {
-        for k in 0..layer.inner {
-            let row = directions.row(layer.param + k * layer.rows + i);
-            let x = arguments.row(k);
-            for (lane, (o, &d)) in out.iter_mut().zip(row).enumerate() {
-                *o += d * x[lane % arguments.lanes];
-            }
-        }
-        let bias = directions.row(layer.param + layer.inner * layer.rows + i);
-        out.iter_mut().zip(bias).for_each(|(o, &d)| *o += d);
     }
 }
 
