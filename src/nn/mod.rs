@@ -1,11 +1,13 @@
 //! Networks as components, their initial values, and what trains them.
 
 mod activation;
+mod harmonics;
 mod init;
 mod mlp;
 mod optim;
 
 pub use activation::Activation;
+pub use harmonics::Harmonics;
 pub use init::{fan_in_normal, fan_in_uniform};
 pub use mlp::Mlp;
 pub use optim::{AdamW, Schedule, clip_norm};

@@ -1,0 +1,135 @@
+//! From observations to the state of a model at the last of them.
+
+use crate::cells::{Gru, SequenceTape, pull_sequence, run_sequence};
+use crate::dynamics::{Component, ParamSpec};
+use crate::linalg::{self, Block, BlockMut};
+use crate::series::Series;
+
+/// What a state is made from: the rows of one series up to its anchor, in the model's units.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The last observed value of each channel, or its mean if there is none.
+    pub last: Vec<f64>,
+    /// The mean of the channel's observed values, 0 (the training mean) if there is none.
+    pub mean: Vec<f64>,
+    /// The cell's inputs for the most recent rows: values (0 where missing), mask, gap to the row before.
+    pub inputs: Vec<f64>,
+}
+
+impl History {
+    /// The history of a series' first `rows` rows. The recurrent part sees the most recent `memory` of them.
+    pub fn of(series: &Series, rows: usize, memory: usize) -> Self {
+        let channels = series.values.len() / series.times.len().max(1);
+        let (mut last, mut mean) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
+        for c in 0..channels {
+            let (mut latest, mut sum, mut count) = (None, 0.0, 0.0);
+            for row in 0..rows {
+                if series.mask[row * channels + c] {
+                    latest = Some(series.values[row * channels + c]);
+                    sum += series.values[row * channels + c];
+                    count += 1.0;
+                }
+            }
+            let average = if count > 0.0 { sum / count } else { 0.0 };
+            mean.push(average);
+            last.push(latest.unwrap_or(average));
+        }
+        let mut inputs = Vec::new();
+        for row in rows.saturating_sub(memory)..rows {
+            let cells = row * channels..(row + 1) * channels;
+            inputs.extend(&series.values[cells.clone()]);
+            inputs.extend(series.mask[cells].iter().map(|&observed| f64::from(u8::from(observed))));
+            // Gaps spread over orders of magnitude; the logarithm keeps rare long ones from drowning the rest.
+            let gap = if row == 0 { 0.0 } else { series.times[row] - series.times[row - 1] };
+            inputs.push(gap.ln_1p());
+        }
+        Self { last, mean, inputs }
+    }
+}
+
+/// A recurrent encoder: a GRU runs over the conditioning rows, and the state at the last of them is the last observed
+/// value of each channel, drawn towards the channel's mean as far as training finds useful, plus a linear function of the
+/// GRU's state. Further state rows come from the GRU alone.
+///
+/// Parameters: the GRU's, the head's `weight` and `bias`, and `blend`, one number a channel (1 is the last value, 0 the
+/// mean).
+#[derive(Clone, Copy, Debug)]
+pub struct Encoder {
+    cell: Gru,
+    channels: usize,
+    state: usize,
+}
+
+/// What encoding a batch leaves for its derivatives.
+#[derive(Clone, Debug, Default)]
+pub struct EncoderTape {
+    sequence: SequenceTape<f64>,
+    hidden: Vec<f64>,
+}
+
+impl Encoder {
+    /// An encoder of `channels` channels into `state ≥ channels` rows by way of `hidden` units.
+    pub fn new(channels: usize, state: usize, hidden: usize) -> Self {
+        Self { cell: Gru { hidden, inputs: 2 * channels + 1 }, channels, state }
+    }
+
+    /// The parameters' names and shapes.
+    pub fn params(&self, prefix: &str) -> Vec<ParamSpec> {
+        let mut specs = Component::<f64>::params(&self.cell, &format!("{prefix}gru."));
+        specs.push(ParamSpec::new(format!("{prefix}head.weight"), &[self.state, self.cell.hidden]));
+        specs.push(ParamSpec::new(format!("{prefix}head.bias"), &[self.state]));
+        specs.push(ParamSpec::new(format!("{prefix}blend"), &[self.channels]));
+        specs
+    }
+
+    fn split<'a>(&self, params: &'a [f64]) -> (&'a [f64], &'a [f64], &'a [f64], &'a [f64]) {
+        let (cell, rest) = params.split_at(Component::<f64>::param_count(&self.cell));
+        let (weight, rest) = rest.split_at(self.state * self.cell.hidden);
+        let (bias, blend) = rest.split_at(self.state);
+        (cell, weight, bias, blend)
+    }
+
+    /// States at the anchors, one lane a history: `state × lanes`.
+    pub fn encode(&self, params: &[f64], histories: &[&History], tape: &mut EncoderTape) -> Vec<f64> {
+        let lanes = histories.len();
+        let (cell, weight, bias, blend) = self.split(params);
+        let inputs: Vec<&[f64]> = histories.iter().map(|h| &h.inputs[..]).collect();
+        tape.hidden.resize(self.cell.hidden * lanes, 0.0);
+        run_sequence(&self.cell, cell, &inputs, &mut tape.sequence, BlockMut::new(&mut tape.hidden, lanes));
+        let mut state = vec![0.0; self.state * lanes];
+        linalg::affine(weight, bias, &tape.hidden, &mut state, lanes);
+        for c in 0..self.channels {
+            for (lane, h) in histories.iter().enumerate() {
+                state[c * lanes + lane] += h.mean[c] + blend[c] * (h.last[c] - h.mean[c]);
+            }
+        }
+        state
+    }
+
+    /// Pulls the states' cotangents (`state × lanes`) back and adds to `params_bar`.
+    pub fn pull(
+        &self,
+        params: &[f64],
+        histories: &[&History],
+        tape: &mut EncoderTape,
+        state_bar: &[f64],
+        params_bar: &mut [f64],
+    ) {
+        let lanes = histories.len();
+        let (cell, weight, ..) = self.split(params);
+        let (cell_bar, rest) = params_bar.split_at_mut(cell.len());
+        let (weight_bar, rest) = rest.split_at_mut(weight.len());
+        let (bias_bar, blend_bar) = rest.split_at_mut(self.state);
+        linalg::outer_add(state_bar, &tape.hidden, weight_bar, bias_bar, lanes);
+        for (c, blend_bar) in blend_bar.iter_mut().enumerate() {
+            for (lane, h) in histories.iter().enumerate() {
+                *blend_bar += state_bar[c * lanes + lane] * (h.last[c] - h.mean[c]);
+            }
+        }
+        let mut hidden_bar = vec![0.0; self.cell.hidden * lanes];
+        linalg::transposed_add(weight, state_bar, &mut hidden_bar, lanes);
+        let inputs: Vec<&[f64]> = histories.iter().map(|h| &h.inputs[..]).collect();
+        let hidden_bar = Block::new(&hidden_bar, lanes);
+        pull_sequence(&self.cell, cell, &inputs, &mut tape.sequence, hidden_bar, cell_bar);
+    }
+}

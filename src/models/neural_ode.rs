@@ -1,0 +1,185 @@
+//! The Neural ODE: a learned vector field, a start, and a read-out.
+
+use super::Encoder;
+use crate::dynamics::{Beside, Chain, Component, Field, Identity, ParamSpec};
+use crate::nn::{Activation, Harmonics, Mlp, fan_in_normal};
+use crate::{Error, Result};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Time as an input of the field.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeInputs {
+    /// Known periods, in the file's unit of time.
+    pub periods: Vec<f64>,
+    /// Whether time itself is an input.
+    pub time: bool,
+}
+
+/// What a Neural ODE is made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Channels of the data.
+    pub channels: usize,
+    /// State rows beyond the channels (augmented dimensions).
+    pub augment: usize,
+    /// Widths of the field's hidden layers.
+    pub hidden: Vec<usize>,
+    /// Nonlinearity of the hidden layers.
+    pub activation: Activation,
+    /// Time as an input.
+    pub inputs: TimeInputs,
+    /// Units of the recurrent encoder; 0 where each start is a parameter of its own.
+    pub encoder: usize,
+}
+
+/// A Neural ODE in scaled units: `dz/dt = net(z, inputs(t))`, observed as `z` itself or, where the state is wider than the
+/// data, as `R z + b` (Chen et al. 2018; augmented dimensions: Dupont et al. 2019).
+///
+/// Its flat parameter vector holds the field, then the read-out, then the encoder.
+pub struct NeuralOde {
+    spec: ModelSpec,
+    field: Box<dyn Component<f64>>,
+    encoder: Option<Encoder>,
+    specs: Vec<ParamSpec>,
+    field_params: Range<usize>,
+    readout_params: Range<usize>,
+    encoder_params: Range<usize>,
+}
+
+/// How strongly a new field moves the state: slow at first, so that early trajectories stay near their starts.
+const FIELD_GAIN: f64 = 1.0;
+const LAST_LAYER_GAIN: f64 = 0.1;
+
+impl NeuralOde {
+    /// Puts the model together for times `t' = (t − origin) / unit`, the data spanning `span` of them.
+    ///
+    /// # Errors
+    /// If a width is zero or a period is not positive.
+    pub fn new(spec: &ModelSpec, origin: f64, unit: f64, span: f64) -> Result<Self> {
+        let state = spec.channels + spec.augment;
+        if spec.channels == 0 {
+            return Err(Error::shape("channels of a model", "at least one", 0));
+        }
+        if let Some(bad) = spec.inputs.periods.iter().find(|p| !(**p > 0.0 && p.is_finite())) {
+            return Err(Error::config(format!("the period {bad} cannot be used"), "give a positive length of time"));
+        }
+        let wave = |period: &f64| {
+            let turn = std::f64::consts::TAU;
+            (turn * unit / period, turn * (origin / period).fract())
+        };
+        let harmonics = Harmonics {
+            waves: spec.inputs.periods.iter().map(wave).collect(),
+            linear: spec.inputs.time.then_some(1.0 / span.max(f64::MIN_POSITIVE)),
+        };
+        let extra = 2 * spec.inputs.periods.len() + usize::from(spec.inputs.time);
+        let widths: Vec<usize> = std::iter::once(state + extra).chain(spec.hidden.iter().copied()).chain([state]).collect();
+        let net = Mlp::new(&widths, spec.activation, Activation::Identity)?;
+        let field: Box<dyn Component<f64>> =
+            if extra == 0 { Box::new(net) } else { Box::new(Chain::new(Beside::new(Identity(state), harmonics), net)?) };
+        let encoder = (spec.encoder > 0).then(|| Encoder::new(spec.channels, state, spec.encoder));
+
+        let mut specs = field.params("field.");
+        let count = |specs: &[ParamSpec]| specs.iter().map(ParamSpec::len).sum::<usize>();
+        let field_params = 0..count(&specs);
+        if spec.augment > 0 {
+            specs.push(ParamSpec::new("readout.weight", &[spec.channels, state]));
+            specs.push(ParamSpec::new("readout.bias", &[spec.channels]));
+        }
+        let readout_params = field_params.end..count(&specs);
+        specs.extend(encoder.iter().flat_map(|e| e.params("encoder.")));
+        let encoder_params = readout_params.end..count(&specs);
+        Ok(Self { spec: spec.clone(), field, encoder, specs, field_params, readout_params, encoder_params })
+    }
+
+    /// What it is made of.
+    pub fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    /// Rows of the state.
+    pub fn state_dim(&self) -> usize {
+        self.spec.channels + self.spec.augment
+    }
+
+    /// The arrays of the parameter vector.
+    pub fn params(&self) -> &[ParamSpec] {
+        &self.specs
+    }
+
+    /// Length of the parameter vector.
+    pub fn param_count(&self) -> usize {
+        self.encoder_params.end
+    }
+
+    /// The vector field; its parameters are [`field_params`](Self::field_params).
+    ///
+    /// # Errors
+    /// Never for a model that was put together.
+    pub fn field(&self) -> Result<Field<'_, f64, dyn Component<f64>>> {
+        if self.field.in_dim() > self.state_dim() { Field::with_time(&*self.field) } else { Field::autonomous(&*self.field) }
+    }
+
+    /// Where the field's parameters are.
+    pub fn field_params(&self) -> Range<usize> {
+        self.field_params.clone()
+    }
+
+    /// The encoder, with where its parameters are.
+    pub fn encoder(&self) -> Option<(&Encoder, Range<usize>)> {
+        self.encoder.as_ref().map(|e| (e, self.encoder_params.clone()))
+    }
+
+    /// Seeded initial parameters.
+    pub fn initial(&self, seed: u64) -> Vec<f64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut params = fan_in_normal(&self.specs, FIELD_GAIN, &mut rng);
+        let last = format!("field.{}.weight", self.spec.hidden.len());
+        let mut at = 0;
+        for spec in &self.specs {
+            let values = &mut params[at..at + spec.len()];
+            match &spec.name[..] {
+                name if name.ends_with(&last["field.".len()..]) && name.starts_with("field.") => {
+                    values.iter_mut().for_each(|v| *v *= LAST_LAYER_GAIN);
+                }
+                "encoder.head.weight" => values.iter_mut().for_each(|v| *v *= LAST_LAYER_GAIN),
+                "encoder.blend" => values.fill(1.0),
+                "readout.weight" => {
+                    // The channels come first in the state; the augmented rows start unread.
+                    values.fill(0.0);
+                    (0..self.spec.channels).for_each(|c| values[c * self.spec.channels + c] = 1.0);
+                }
+                _ => {}
+            }
+            at += spec.len();
+        }
+        params
+    }
+
+    /// The observed channels of a state.
+    pub fn observe(&self, params: &[f64], state: &[f64], out: &mut [f64]) {
+        if self.readout_params.is_empty() {
+            out.copy_from_slice(&state[..self.spec.channels]);
+        } else {
+            let (weight, bias) = params[self.readout_params.clone()].split_at(self.spec.channels * self.state_dim());
+            crate::linalg::affine(weight, bias, state, out, 1);
+        }
+    }
+
+    /// Pulls a cotangent of the observed channels back onto the state (added) and the parameters (added).
+    pub fn observe_pull(&self, params: &[f64], state: &[f64], bar: &[f64], state_bar: &mut [f64], params_bar: &mut [f64]) {
+        if self.readout_params.is_empty() {
+            state_bar.iter_mut().zip(bar).for_each(|(s, &b)| *s += b);
+        } else {
+            let at = self.spec.channels * self.state_dim();
+            let weight = &params[self.readout_params.clone()][..at];
+            crate::linalg::transposed_add(weight, bar, state_bar, 1);
+            let (weight_bar, bias_bar) = params_bar[self.readout_params.clone()].split_at_mut(at);
+            crate::linalg::outer_add(bar, state, weight_bar, bias_bar, 1);
+        }
+    }
+}
