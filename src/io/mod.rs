@@ -1,1 +1,13 @@
 //! Files in and out, written whole or not at all.
+
+mod atomic;
+mod folder;
+pub mod json;
+mod sheet;
+pub mod table;
+pub mod tensors;
+
+pub use atomic::write_atomic;
+pub use folder::OutputFolder;
+pub use sheet::{LARGEST_VALUE, Row, Sheet};
+pub(crate) use sheet::{clipped, data_error};

@@ -1,0 +1,112 @@
+//! The folder that a run writes its results to.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::write_atomic;
+use crate::{Error, Result};
+
+/// A folder known to accept files. Files in it are replaced one by one; others are left alone.
+#[derive(Clone, Debug)]
+pub struct OutputFolder {
+    path: PathBuf,
+}
+
+impl OutputFolder {
+    /// Creates the folder with its parents where they are missing and tries it with a small file, so that a long run
+    /// does not find out at its end that nothing can be kept.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the folder cannot be created or written to; folders created on the way are removed again.
+    pub fn create(path: &Path) -> Result<Self> {
+        let mut created = Vec::new();
+        let outcome = create_with_parents(path, &mut created).and_then(|()| try_writing(path));
+        outcome.map_err(|source| {
+            for folder in created.iter().rev() {
+                // Another program may have put something there since; then it stays, and the first error is told.
+                let _ = fs::remove_dir(folder);
+            }
+            Error::File {
+                path: path.into(),
+                doing: "preparing the output folder",
+                source,
+                remedy: "choose a folder that you may write to, with space left",
+            }
+        })?;
+        Ok(Self { path: path.into() })
+    }
+
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes the file `name` whole or not at all, as [`write_atomic`] does.
+    ///
+    /// # Errors
+    /// Those of [`write_atomic`].
+    pub fn write(&self, name: &str, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+        write_atomic(&self.file(name), fill)
+    }
+}
+
+fn create_with_parents(path: &Path, created: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut missing: Vec<&Path> = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
+    while let Some(folder) = missing.pop() {
+        match fs::create_dir(folder) {
+            Ok(()) => created.push(folder.into()),
+            Err(refused) if refused.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+            Err(refused) => return Err(refused),
+        }
+    }
+    Ok(())
+}
+
+fn try_writing(path: &Path) -> io::Result<()> {
+    let mut probe = tempfile::Builder::new().prefix(".flowmap-").tempfile_in(path)?;
+    probe.write_all(b"can this folder be written to?")?;
+    probe.as_file().sync_all()?;
+    probe.close()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_are_created_and_the_trial_file_is_gone() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = OutputFolder::create(&base.path().join("a/b/c")).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        folder.write("x.txt", |w| w.write_all(b"1")).unwrap();
+        assert_eq!(fs::read(folder.file("x.txt")).unwrap(), b"1");
+    }
+
+    #[test]
+    fn an_existing_folder_keeps_its_other_files() {
+        let base = tempfile::tempdir().unwrap();
+        fs::write(base.path().join("mine.txt"), "kept").unwrap();
+        let folder = OutputFolder::create(base.path()).unwrap();
+        folder.write("x.txt", |_| Ok(())).unwrap();
+        assert_eq!(fs::read(base.path().join("mine.txt")).unwrap(), b"kept");
+    }
+
+    #[test]
+    fn a_refused_folder_leaves_nothing_behind() {
+        let base = tempfile::tempdir().unwrap();
+        fs::write(base.path().join("file"), "").unwrap();
+        for refused in ["file", "file/below", "new/\0bad/deep"] {
+            let error = OutputFolder::create(&base.path().join(refused)).unwrap_err();
+            assert!(matches!(error, Error::File { .. }), "{error}");
+            assert!(error.to_string().contains("choose a folder"), "{error}");
+        }
+        let left: Vec<_> = fs::read_dir(base.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["file"]);
+    }
+}
