@@ -9,6 +9,8 @@ pub mod dynamics;
 mod error;
 pub mod io;
 pub mod linalg;
+#[cfg(feature = "plot")]
+pub mod plot;
 mod real;
 pub mod series;
 pub mod solve;
