@@ -11,10 +11,14 @@ mod error;
 pub mod gradient;
 pub mod io;
 pub mod linalg;
+pub mod models;
 pub mod nn;
+#[cfg(feature = "plot")]
+pub mod plot;
 mod real;
 pub mod series;
 pub mod solve;
+pub mod train;
 
 pub use error::{Error, Result};
 pub use real::Real;

@@ -77,10 +77,14 @@ impl NeuralOde {
             linear: spec.inputs.time.then_some(1.0 / span.max(f64::MIN_POSITIVE)),
         };
         let extra = 2 * spec.inputs.periods.len() + usize::from(spec.inputs.time);
-        let widths: Vec<usize> = std::iter::once(state + extra).chain(spec.hidden.iter().copied()).chain([state]).collect();
+        let widths: Vec<usize> =
+            std::iter::once(state + extra).chain(spec.hidden.iter().copied()).chain([state]).collect();
         let net = Mlp::new(&widths, spec.activation, Activation::Identity)?;
-        let field: Box<dyn Component<f64>> =
-            if extra == 0 { Box::new(net) } else { Box::new(Chain::new(Beside::new(Identity(state), harmonics), net)?) };
+        let field: Box<dyn Component<f64>> = if extra == 0 {
+            Box::new(net)
+        } else {
+            Box::new(Chain::new::<f64>(Beside::new(Identity(state), harmonics), net)?)
+        };
         let encoder = (spec.encoder > 0).then(|| Encoder::new(spec.channels, state, spec.encoder));
 
         let mut specs = field.params("field.");
@@ -121,7 +125,11 @@ impl NeuralOde {
     /// # Errors
     /// Never for a model that was put together.
     pub fn field(&self) -> Result<Field<'_, f64, dyn Component<f64>>> {
-        if self.field.in_dim() > self.state_dim() { Field::with_time(&*self.field) } else { Field::autonomous(&*self.field) }
+        if self.field.in_dim() > self.state_dim() {
+            Field::with_time(&*self.field)
+        } else {
+            Field::autonomous(&*self.field)
+        }
     }
 
     /// Where the field's parameters are.
@@ -138,12 +146,12 @@ impl NeuralOde {
     pub fn initial(&self, seed: u64) -> Vec<f64> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut params = fan_in_normal(&self.specs, FIELD_GAIN, &mut rng);
-        let last = format!("field.{}.weight", self.spec.hidden.len());
+        let last = format!(".{}.weight", self.spec.hidden.len());
         let mut at = 0;
         for spec in &self.specs {
             let values = &mut params[at..at + spec.len()];
             match &spec.name[..] {
-                name if name.ends_with(&last["field.".len()..]) && name.starts_with("field.") => {
+                name if name.starts_with("field.") && name.ends_with(&last) => {
                     values.iter_mut().for_each(|v| *v *= LAST_LAYER_GAIN);
                 }
                 "encoder.head.weight" => values.iter_mut().for_each(|v| *v *= LAST_LAYER_GAIN),
@@ -171,7 +179,14 @@ impl NeuralOde {
     }
 
     /// Pulls a cotangent of the observed channels back onto the state (added) and the parameters (added).
-    pub fn observe_pull(&self, params: &[f64], state: &[f64], bar: &[f64], state_bar: &mut [f64], params_bar: &mut [f64]) {
+    pub fn observe_pull(
+        &self,
+        params: &[f64],
+        state: &[f64],
+        bar: &[f64],
+        state_bar: &mut [f64],
+        params_bar: &mut [f64],
+    ) {
         if self.readout_params.is_empty() {
             state_bar.iter_mut().zip(bar).for_each(|(s, &b)| *s += b);
         } else {

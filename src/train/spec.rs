@@ -1,0 +1,128 @@
+//! The settings of a training run.
+
+use crate::solve::{Control, Options, method};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// How the field is integrated, in training and in prediction alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SolverSpec {
+    /// Name of the method.
+    pub method: String,
+    /// Relative tolerance of adaptive methods.
+    pub rtol: f64,
+    /// Absolute tolerance of adaptive methods, in scaled units.
+    pub atol: f64,
+    /// Step of fixed-step methods, in the file's unit of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<f64>,
+    /// Attempted steps a trajectory may take.
+    pub max_steps: usize,
+}
+
+impl SolverSpec {
+    /// The solver's options for times scaled by `unit`.
+    ///
+    /// # Errors
+    /// If there is no such method, or it lacks a step or an error estimate.
+    pub fn options(&self, unit: f64) -> Result<Options> {
+        let method = method(&self.method)?;
+        let control = match (method.error, self.step) {
+            (_, Some(step)) => Control::Fixed { step: step / unit },
+            (Some(_), None) => Control::Adaptive { rtol: self.rtol, atol: self.atol },
+            (None, None) => {
+                return Err(Error::config(
+                    format!("{} takes steps of fixed length and none is given", self.method),
+                    "set `step` in the file's unit of time, or choose dopri5 or tsit5",
+                ));
+            }
+        };
+        let options = Options { method, control, max_steps: self.max_steps };
+        options.check()?;
+        Ok(options)
+    }
+}
+
+/// How the parameters are found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSpec {
+    /// Passes over the training part.
+    pub epochs: usize,
+    /// Highest learning rate.
+    pub rate: f64,
+    /// Decay of weights, relative to the rate.
+    pub weight_decay: f64,
+    /// Greatest norm of the gradient.
+    pub clip: f64,
+    /// Standard deviation of the noise added to starts in training, in scaled units.
+    pub start_noise: f64,
+    /// Rows a trajectory spans in the first stage.
+    pub first_horizon: usize,
+    /// Rows a trajectory spans in the last stage.
+    pub horizon: usize,
+    /// Weight of the gap between a window's end and the next one's learned start.
+    pub continuity: f64,
+    /// Conditioning rows that the recurrent encoder sees.
+    pub memory: usize,
+    /// Trajectories a gradient step.
+    pub batch: usize,
+    /// Epochs between two looks at the validation part.
+    pub check_every: usize,
+    /// Looks without improvement after which training stops.
+    pub patience: usize,
+}
+
+/// Share of all epochs that the stages before the last one take.
+const GROWING: f64 = 0.5;
+
+impl TrainSpec {
+    /// Horizons of the stages: doubling from the first to the last.
+    pub fn horizons(&self) -> Vec<usize> {
+        let (mut horizons, mut h) = (Vec::new(), self.first_horizon.max(2));
+        while h < self.horizon {
+            horizons.push(h);
+            h *= 2;
+        }
+        horizons.push(self.horizon.max(2));
+        horizons
+    }
+
+    /// The stage of an epoch.
+    pub fn stage(&self, epoch: usize) -> usize {
+        let growing = self.horizons().len() - 1;
+        let each = (GROWING * self.epochs as f64 / growing.max(1) as f64).ceil().max(1.0) as usize;
+        (epoch / each).min(growing)
+    }
+
+    /// Checks that the numbers can be used.
+    ///
+    /// # Errors
+    /// The first that cannot.
+    pub fn check(&self) -> Result<()> {
+        let numbers = [
+            ("rate", self.rate, self.rate > 0.0),
+            ("weight_decay", self.weight_decay, self.weight_decay >= 0.0),
+            ("clip", self.clip, self.clip > 0.0),
+            ("start_noise", self.start_noise, self.start_noise >= 0.0),
+            ("continuity", self.continuity, self.continuity >= 0.0),
+        ];
+        if let Some((name, value, _)) = numbers.into_iter().find(|(_, value, ok)| !(*ok && value.is_finite())) {
+            return Err(Error::config(format!("training.{name} is {value}"), "give a number that is not negative"));
+        }
+        let counts = [
+            ("epochs", self.epochs),
+            ("first_horizon", self.first_horizon),
+            ("horizon", self.horizon),
+            ("memory", self.memory),
+            ("batch", self.batch),
+            ("check_every", self.check_every),
+            ("patience", self.patience),
+        ];
+        match counts.into_iter().find(|(_, count)| *count == 0) {
+            Some((name, _)) => Err(Error::config(format!("training.{name} is 0"), "give a whole number above 0")),
+            None => Ok(()),
+        }
+    }
+}

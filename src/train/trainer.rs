@@ -1,0 +1,390 @@
+//! The training loop, one epoch at a time.
+
+use super::objective::{Objective, Outcome};
+use super::segments::{self, Segment, Start};
+use super::spec::TrainSpec;
+use crate::models::NeuralOde;
+use crate::nn::{AdamW, Schedule, clip_norm};
+use crate::series::Panel;
+use crate::series::split::{Role, Split};
+use crate::solve::Options;
+use crate::{Error, Result};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides how training goes on. A run stopped at any epoch and resumed from its state ends in the same
+/// bits as one that was not.
+#[derive(Clone, Debug)]
+pub struct TrainState {
+    /// Epochs done.
+    pub epoch: usize,
+    /// The model's parameters, then the learned starts of the present stage.
+    pub values: Vec<f64>,
+    /// The optimiser.
+    pub optimizer: AdamW<f64>,
+    /// The best values so far.
+    pub best: Option<Best>,
+    /// Looks at the validation part since then.
+    pub looks_since_best: usize,
+    /// Steps that were left out in a row because every trajectory failed.
+    pub failed_steps: usize,
+    /// A row an epoch.
+    pub log: Vec<LogRow>,
+}
+
+/// The best parameters so far.
+#[derive(Clone, Debug)]
+pub struct Best {
+    /// Epochs done when they were found.
+    pub epoch: usize,
+    /// The stage, which says how many learned starts there are.
+    pub stage: usize,
+    /// Mean squared scaled error on the validation part (the training part if there is none).
+    pub score: f64,
+    /// Parameters, then learned starts.
+    pub values: Vec<f64>,
+}
+
+/// What an epoch did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogRow {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Rows a trajectory spans.
+    pub horizon: usize,
+    /// Learning rate of its last step.
+    pub rate: f64,
+    /// Mean weighted squared error over the cells met.
+    pub train_loss: f64,
+    /// Mean squared error on the validation part, where it was looked at.
+    pub validation_loss: Option<f64>,
+    /// Norm of the gradient of its last step, before clipping.
+    pub gradient_norm: f64,
+    /// Trajectories that failed.
+    pub failures: usize,
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// All epochs were done.
+    Epochs,
+    /// The validation part stopped improving.
+    Patience,
+    /// The user asked.
+    Interrupted,
+}
+
+/// A training run: the fixed parts.
+pub struct Trainer<'a> {
+    objective: Objective<'a>,
+    split: &'a Split,
+    spec: &'a TrainSpec,
+    seed: u64,
+    /// Which values decay: matrices do.
+    decays: Vec<bool>,
+    /// A panel's series that are fitted, with their fitted rows.
+    fitted: Vec<(usize, std::ops::Range<usize>)>,
+    /// Validation parts: series and rows, both of the series.
+    validation: Vec<(usize, std::ops::Range<usize>)>,
+}
+
+/// Steps in a row that may be left out before training gives up.
+const MOST_FAILED_STEPS: usize = 50;
+
+impl<'a> Trainer<'a> {
+    /// Prepares a run on a panel in the model's units. `weights` has one number a cell, 0 where nothing is observed.
+    pub fn new(
+        model: &'a NeuralOde,
+        panel: &'a Panel,
+        weights: &'a [f64],
+        split: &'a Split,
+        spec: &'a TrainSpec,
+        options: Options,
+        seed: u64,
+    ) -> Self {
+        let objective = Objective { model, panel, weights, options, continuity: spec.continuity };
+        let parts = split.series.iter().enumerate();
+        let fitted = parts.clone().filter(|(_, s)| s.fitted().len() > 1).map(|(i, s)| (i, s.fitted())).collect();
+        let validation = parts
+            .filter(|(_, s)| s.role != Role::HeldOut && !s.validation.is_empty())
+            .map(|(i, s)| (i, s.validation.clone()));
+        let decays = model.params().iter().flat_map(|p| std::iter::repeat_n(p.shape.len() == 2, p.len())).collect();
+        Self { objective, split, spec, seed, decays, fitted, validation: validation.collect() }
+    }
+
+    /// Whether there is a validation part.
+    pub fn has_validation(&self) -> bool {
+        !self.validation.is_empty()
+    }
+
+    /// The objective it minimises.
+    pub fn objective(&self) -> &Objective<'a> {
+        &self.objective
+    }
+
+    /// The state before the first epoch.
+    pub fn begin(&self) -> TrainState {
+        let mut values = self.objective.model.initial(self.seed);
+        let windows = self.windows(0);
+        for window in &windows {
+            values.extend(self.observed_start(window));
+        }
+        let optimizer = AdamW::new(values.len(), self.spec.weight_decay);
+        TrainState { epoch: 0, values, optimizer, best: None, looks_since_best: 0, failed_steps: 0, log: Vec::new() }
+    }
+
+    /// A window's start as observed: each channel's first observation in the window or after it, else 0.
+    fn observed_start(&self, window: &Segment) -> Vec<f64> {
+        let (panel, channels) = (self.objective.panel, self.objective.panel.channel_count());
+        let end = panel.row_ptr()[window.series] + self.split.series[window.series].fitted().end;
+        let observed = |c: usize| {
+            let rows = window.rows.start..end;
+            rows.map(|row| row * channels + c).find(|&cell| panel.mask()[cell]).map_or(0.0, |cell| panel.values()[cell])
+        };
+        let mut start: Vec<f64> = (0..channels).map(observed).collect();
+        start.resize(self.objective.model.state_dim(), 0.0);
+        start
+    }
+
+    /// The windows of a stage over all fitted rows, none if starts come from the encoder.
+    pub fn windows(&self, stage: usize) -> Vec<Segment> {
+        let mut all = Vec::new();
+        if self.objective.model.encoder().is_none() {
+            let horizon = self.spec.horizons()[stage];
+            for (series, rows) in &self.fitted {
+                let first = all.len();
+                all.extend(segments::windows(self.objective.panel, *series, rows.clone(), horizon, first));
+            }
+        }
+        all
+    }
+
+    /// The trajectories of an epoch.
+    fn segments(&self, stage: usize, epoch: usize) -> Vec<Segment> {
+        if self.objective.model.encoder().is_none() {
+            return self.windows(stage);
+        }
+        let horizon = self.spec.horizons()[stage];
+        let mut rng = self.rng(epoch, 1);
+        let mut all = Vec::new();
+        for (series, rows) in &self.fitted {
+            // Anchors leave at least half the horizon to predict, where the series is long enough for that.
+            let last = rows.end.saturating_sub(horizon.div_ceil(2)).clamp(1, rows.end - 1);
+            for _ in 0..rows.len().div_ceil(horizon) {
+                let anchor = rng.random_range(1..=last);
+                let panel = self.objective.panel;
+                all.extend(segments::encoded(panel, *series, anchor, rows.end, horizon, self.spec.memory));
+            }
+        }
+        all
+    }
+
+    /// A generator of its own for each epoch and purpose, so that nothing of it needs to be kept.
+    fn rng(&self, epoch: usize, purpose: u64) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(16 + 4 * epoch as u64 + purpose);
+        rng
+    }
+
+    /// Does one epoch.
+    ///
+    /// # Errors
+    /// If trajectories keep failing whatever is tried.
+    pub fn epoch(&self, state: &mut TrainState) -> Result<()> {
+        let (epoch, params) = (state.epoch, self.objective.model.param_count());
+        let stage = self.spec.stage(epoch);
+        if epoch > 0 && stage != self.spec.stage(epoch - 1) {
+            self.enter_stage(state, stage);
+        }
+        let segments = self.segments(stage, epoch);
+        let mut order: Vec<&Segment> = segments.iter().collect();
+        let mut rng = self.rng(epoch, 2);
+        if order.len() > self.spec.batch {
+            order.shuffle(&mut rng);
+        }
+        let batches = order.len().div_ceil(self.spec.batch);
+        let total = self.spec.epochs * batches;
+        let schedule = Schedule { peak: self.spec.rate, warmup: (total / 20).min(100), total, floor: 0.02 };
+        let (mut errors, mut weight, mut failures, mut norm, mut rate) = (0.0, 0.0, 0, 0.0, 0.0);
+        for (b, batch) in order.chunks(self.spec.batch).enumerate() {
+            let noise = (self.spec.start_noise > 0.0).then(|| (self.spec.start_noise, rng.random::<u64>()));
+            let (model_params, starts) = state.values.split_at(params);
+            let outcome = self.objective.gradient(model_params, starts, batch, noise)?;
+            rate = schedule.rate(epoch * batches + b);
+            norm = self.step(state, &outcome, rate);
+            errors += outcome.errors;
+            weight += outcome.weight;
+            failures += outcome.failures.len();
+            if state.failed_steps > MOST_FAILED_STEPS {
+                let why = outcome.failures.first().map_or("the gradient is not finite".into(), |(_, f)| f.to_string());
+                return Err(Error::Training {
+                    epoch,
+                    what: format!("no trajectory could be followed in {MOST_FAILED_STEPS} steps in a row ({why})"),
+                    remedy: "lower training.rate or training.horizon, or loosen the solver's tolerances".into(),
+                });
+            }
+        }
+        state.epoch += 1;
+        let last = state.epoch == self.spec.epochs;
+        let look = last || state.epoch % self.spec.check_every == 0;
+        let validation_loss = if look { self.look(state, stage)? } else { None };
+        let (horizon, train_loss) = (self.spec.horizons()[stage], errors / weight);
+        state.log.push(LogRow {
+            epoch: epoch + 1,
+            horizon,
+            rate,
+            train_loss,
+            validation_loss,
+            gradient_norm: norm,
+            failures,
+        });
+        Ok(())
+    }
+
+    /// One optimiser step; returns the gradient's norm.
+    fn step(&self, state: &mut TrainState, outcome: &Outcome, rate: f64) -> f64 {
+        let scale = 1.0 / outcome.weight;
+        let mut gradient: Vec<f64> = outcome.params.iter().chain(&outcome.starts).map(|g| g * scale).collect();
+        let norm = clip_norm(&mut gradient, self.spec.clip);
+        if norm.is_finite() && outcome.weight > 0.0 {
+            state.failed_steps = 0;
+            state.optimizer.step(&mut state.values, &gradient, rate, |i| self.decays.get(i).copied().unwrap_or(false));
+        } else {
+            state.failed_steps += 1;
+        }
+        norm
+    }
+
+    /// Windows grow: each new one starts where the old one at that row did.
+    fn enter_stage(&self, state: &mut TrainState, stage: usize) {
+        let (params, dim) = (self.objective.model.param_count(), self.objective.model.state_dim());
+        let (old, new) = (self.windows(stage - 1), self.windows(stage));
+        let mut fresh = AdamW::new(params, self.spec.weight_decay);
+        fresh.steps = state.optimizer.steps;
+        fresh.first.copy_from_slice(&state.optimizer.first[..params]);
+        fresh.second.copy_from_slice(&state.optimizer.second[..params]);
+        let mut values = state.values[..params].to_vec();
+        for window in &new {
+            let same = old.iter().position(|o| o.series == window.series && o.rows.start == window.rows.start);
+            match same {
+                Some(k) => {
+                    let at = params + k * dim..params + (k + 1) * dim;
+                    values.extend(&state.values[at.clone()]);
+                    fresh.first.extend(&state.optimizer.first[at.clone()]);
+                    fresh.second.extend(&state.optimizer.second[at]);
+                }
+                None => {
+                    values.extend(self.observed_start(window));
+                    fresh.first.resize(values.len(), 0.0);
+                    fresh.second.resize(values.len(), 0.0);
+                }
+            }
+        }
+        state.values = values;
+        state.optimizer = fresh;
+    }
+
+    /// Looks at the validation part (at the training part if there is none and the last stage is reached) and keeps the
+    /// values if they are the best so far. Returns the validation loss if there is a validation part.
+    fn look(&self, state: &mut TrainState, stage: usize) -> Result<Option<f64>> {
+        let judged = if self.has_validation() {
+            self.validation_segments(stage)
+        } else if stage + 1 == self.spec.horizons().len() {
+            let segments = if self.objective.model.encoder().is_none() { self.windows(stage) } else { self.tiles() };
+            segments.into_iter().map(|segment| (segment.rows.clone(), segment)).collect()
+        } else {
+            return Ok(None);
+        };
+        let score = self.mean_error(&state.values, &judged)?;
+        if state.best.as_ref().is_none_or(|best| score < best.score) {
+            state.best = Some(Best { epoch: state.epoch, stage, score, values: state.values.clone() });
+            state.looks_since_best = 0;
+        } else {
+            state.looks_since_best += 1;
+        }
+        Ok(self.has_validation().then_some(score))
+    }
+
+    /// Whether the validation part has stopped improving. Only the last stage ends early.
+    pub fn is_out_of_patience(&self, state: &TrainState) -> bool {
+        let last_stage = self.spec.stage(state.epoch) + 1 == self.spec.horizons().len();
+        self.has_validation() && last_stage && state.looks_since_best >= self.spec.patience
+    }
+
+    /// The validation part's trajectories, each with the rows that are scored.
+    pub fn validation_segments(&self, stage: usize) -> Vec<(std::ops::Range<usize>, Segment)> {
+        let panel = self.objective.panel;
+        let windows = self.windows(stage);
+        let of = |(series, rows): &(usize, std::ops::Range<usize>)| {
+            let offset = panel.row_ptr()[*series];
+            let scored = offset + rows.start..offset + rows.end;
+            let segment = if self.objective.model.encoder().is_some() {
+                segments::encoded(panel, *series, rows.start, rows.end, rows.len(), self.spec.memory)?
+            } else {
+                // The last window goes on over the validation rows.
+                let last = windows.iter().rfind(|w| w.series == *series)?;
+                Segment { rows: last.rows.start..scored.end, next: None, ..last.clone() }
+            };
+            Some((scored, segment))
+        };
+        self.validation.iter().filter_map(of).collect()
+    }
+
+    /// Trajectories that tile the rows before the test part of every series, each encoded from the rows before it.
+    pub fn tiles(&self) -> Vec<Segment> {
+        let (panel, horizon) = (self.objective.panel, self.spec.horizon);
+        let mut all = Vec::new();
+        for (series, split) in self.split.series.iter().enumerate() {
+            let end = split.test.start;
+            for begin in (0..end).step_by(horizon) {
+                let anchor = begin.max(1);
+                let tile =
+                    segments::encoded(panel, series, anchor, end.min(begin + horizon), horizon, self.spec.memory);
+                all.extend(tile);
+            }
+        }
+        all
+    }
+
+    /// Mean squared error of trajectories over the rows to be scored, weighted; infinite if one fails.
+    fn mean_error(&self, values: &[f64], judged: &[(std::ops::Range<usize>, Segment)]) -> Result<f64> {
+        let (params, starts) = values.split_at(self.objective.model.param_count());
+        let segments: Vec<&Segment> = judged.iter().map(|(_, segment)| segment).collect();
+        let (_, states) = self.objective.states(params, starts, &segments)?;
+        let (dim, channels) = (self.objective.model.state_dim(), self.objective.panel.channel_count());
+        let (mut sum, mut weight, mut at) = (0.0, 0.0, 0);
+        let mut seen = vec![0.0; channels];
+        for (scored, segment) in judged {
+            for (k, row) in segment.rows.clone().enumerate() {
+                if scored.contains(&row) {
+                    self.objective.model.observe(params, &states[(at + k) * dim..][..dim], &mut seen);
+                    for c in 0..channels {
+                        let cell = row * channels + c;
+                        let w = self.objective.weights[cell];
+                        if w > 0.0 {
+                            sum += w * (seen[c] - self.objective.panel.values()[cell]).powi(2);
+                            weight += w;
+                        }
+                    }
+                }
+            }
+            at += segment.rows.len() + usize::from(segment.next.is_some());
+        }
+        Ok(if sum.is_finite() { sum / weight } else { f64::INFINITY })
+    }
+}
+
+/// Whether a segment starts from the encoder.
+impl Segment {
+    /// Number of the learned start, if it has one.
+    pub fn learned(&self) -> Option<usize> {
+        match self.start {
+            Start::Learned(k) => Some(k),
+            Start::Encoded(_) => None,
+        }
+    }
+}
