@@ -8,9 +8,21 @@
 //! elementwise functions use the same code for full vectors and for tails.
 
 mod block;
-mod kernels;
+mod combine;
+mod constants;
+mod dispatch;
+mod elementwise;
+mod gemm;
 mod points;
+#[cfg(test)]
+mod tests;
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use block::{Block, BlockMut};
-pub use kernels::*;
+pub use combine::{combine, multiply_points, scaled_add};
+pub use elementwise::{exp, sigmoid, softplus, tanh};
+pub use gemm::{affine, outer_add, transposed_add};
 pub use points::{direction_add_points, outer_add_points, scale_points};
+pub use vector::Kernels;

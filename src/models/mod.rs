@@ -4,4 +4,4 @@ mod encoder;
 mod neural_ode;
 
 pub use encoder::{Encoder, EncoderTape, History};
-pub use neural_ode::{ModelSpec, NeuralOde, TimeInputs};
+pub use neural_ode::{ModelSpec, NeuralOde};

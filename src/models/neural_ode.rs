@@ -9,30 +9,20 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Time as an input of the field.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TimeInputs {
-    /// Known periods, in the file's unit of time.
-    pub periods: Vec<f64>,
-    /// Whether time itself is an input.
-    pub time: bool,
-}
-
 /// What a Neural ODE is made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
-    /// Channels of the data.
-    pub channels: usize,
     /// State rows beyond the channels (augmented dimensions).
     pub augment: usize,
     /// Widths of the field's hidden layers.
     pub hidden: Vec<usize>,
     /// Nonlinearity of the hidden layers.
     pub activation: Activation,
-    /// Time as an input.
-    pub inputs: TimeInputs,
+    /// Known periods whose sine and cosine are inputs of the field, in the file's unit of time.
+    pub periods: Vec<f64>,
+    /// Whether time itself is an input of the field.
+    pub time: bool,
     /// Units of the recurrent encoder; 0 where each start is a parameter of its own.
     pub encoder: usize,
 }
@@ -43,6 +33,7 @@ pub struct ModelSpec {
 /// Its flat parameter vector holds the field, then the read-out, then the encoder.
 pub struct NeuralOde {
     spec: ModelSpec,
+    channels: usize,
     field: Box<dyn Component<f64>>,
     encoder: Option<Encoder>,
     specs: Vec<ParamSpec>,
@@ -56,16 +47,17 @@ const FIELD_GAIN: f64 = 1.0;
 const LAST_LAYER_GAIN: f64 = 0.1;
 
 impl NeuralOde {
-    /// Puts the model together for times `t' = (t − origin) / unit`, the data spanning `span` of them.
+    /// Puts the model of so many channels together, for times `t' = (t − origin) / unit`, the data spanning `span` of
+    /// them.
     ///
     /// # Errors
     /// If a width is zero or a period is not positive.
-    pub fn new(spec: &ModelSpec, origin: f64, unit: f64, span: f64) -> Result<Self> {
-        let state = spec.channels + spec.augment;
-        if spec.channels == 0 {
+    pub fn new(channels: usize, spec: &ModelSpec, origin: f64, unit: f64, span: f64) -> Result<Self> {
+        let state = channels + spec.augment;
+        if channels == 0 {
             return Err(Error::shape("channels of a model", "at least one", 0));
         }
-        if let Some(bad) = spec.inputs.periods.iter().find(|p| !(**p > 0.0 && p.is_finite())) {
+        if let Some(bad) = spec.periods.iter().find(|p| !(**p > 0.0 && p.is_finite())) {
             return Err(Error::config(format!("the period {bad} cannot be used"), "give a positive length of time"));
         }
         let wave = |period: &f64| {
@@ -73,10 +65,10 @@ impl NeuralOde {
             (turn * unit / period, turn * (origin / period).fract())
         };
         let harmonics = Harmonics {
-            waves: spec.inputs.periods.iter().map(wave).collect(),
-            linear: spec.inputs.time.then_some(1.0 / span.max(f64::MIN_POSITIVE)),
+            waves: spec.periods.iter().map(wave).collect(),
+            linear: spec.time.then_some(1.0 / span.max(f64::MIN_POSITIVE)),
         };
-        let extra = 2 * spec.inputs.periods.len() + usize::from(spec.inputs.time);
+        let extra = 2 * spec.periods.len() + usize::from(spec.time);
         let widths: Vec<usize> =
             std::iter::once(state + extra).chain(spec.hidden.iter().copied()).chain([state]).collect();
         let net = Mlp::new(&widths, spec.activation, Activation::Identity)?;
@@ -85,19 +77,19 @@ impl NeuralOde {
         } else {
             Box::new(Chain::new::<f64>(Beside::new(Identity(state), harmonics), net)?)
         };
-        let encoder = (spec.encoder > 0).then(|| Encoder::new(spec.channels, state, spec.encoder));
+        let encoder = (spec.encoder > 0).then(|| Encoder::new(channels, state, spec.encoder));
 
         let mut specs = field.params("field.");
         let count = |specs: &[ParamSpec]| specs.iter().map(ParamSpec::len).sum::<usize>();
         let field_params = 0..count(&specs);
         if spec.augment > 0 {
-            specs.push(ParamSpec::new("readout.weight", &[spec.channels, state]));
-            specs.push(ParamSpec::new("readout.bias", &[spec.channels]));
+            specs.push(ParamSpec::new("readout.weight", &[channels, state]));
+            specs.push(ParamSpec::new("readout.bias", &[channels]));
         }
         let readout_params = field_params.end..count(&specs);
         specs.extend(encoder.iter().flat_map(|e| e.params("encoder.")));
         let encoder_params = readout_params.end..count(&specs);
-        Ok(Self { spec: spec.clone(), field, encoder, specs, field_params, readout_params, encoder_params })
+        Ok(Self { spec: spec.clone(), channels, field, encoder, specs, field_params, readout_params, encoder_params })
     }
 
     /// What it is made of.
@@ -107,7 +99,7 @@ impl NeuralOde {
 
     /// Rows of the state.
     pub fn state_dim(&self) -> usize {
-        self.spec.channels + self.spec.augment
+        self.channels + self.spec.augment
     }
 
     /// The arrays of the parameter vector.
@@ -159,7 +151,7 @@ impl NeuralOde {
                 "readout.weight" => {
                     // The channels come first in the state; the augmented rows start unread.
                     values.fill(0.0);
-                    (0..self.spec.channels).for_each(|c| values[c * self.spec.channels + c] = 1.0);
+                    (0..self.channels).for_each(|c| values[c * self.channels + c] = 1.0);
                 }
                 _ => {}
             }
@@ -171,9 +163,9 @@ impl NeuralOde {
     /// The observed channels of a state.
     pub fn observe(&self, params: &[f64], state: &[f64], out: &mut [f64]) {
         if self.readout_params.is_empty() {
-            out.copy_from_slice(&state[..self.spec.channels]);
+            out.copy_from_slice(&state[..self.channels]);
         } else {
-            let (weight, bias) = params[self.readout_params.clone()].split_at(self.spec.channels * self.state_dim());
+            let (weight, bias) = params[self.readout_params.clone()].split_at(self.channels * self.state_dim());
             crate::linalg::affine(weight, bias, state, out, 1);
         }
     }
@@ -190,7 +182,7 @@ impl NeuralOde {
         if self.readout_params.is_empty() {
             state_bar.iter_mut().zip(bar).for_each(|(s, &b)| *s += b);
         } else {
-            let at = self.spec.channels * self.state_dim();
+            let at = self.channels * self.state_dim();
             let weight = &params[self.readout_params.clone()][..at];
             crate::linalg::transposed_add(weight, bar, state_bar, 1);
             let (weight_bar, bias_bar) = params_bar[self.readout_params.clone()].split_at_mut(at);

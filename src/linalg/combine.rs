@@ -1,0 +1,229 @@
+//! Sums of blocks with a step size for each lane, as steppers need them, and products with lanes in groups.
+
+use super::dispatch::{Kernel, dispatch};
+use super::vector::{Kernels, Vector};
+use crate::Real;
+
+/// `out = base + h ⊙ Σ_j c_j k_j`: `stages` holds the blocks `k_j` one after another, each as long as `out`; lane `l`
+/// uses step `h[l]`. An empty `base` counts as zero.
+///
+/// The sum over stages is one chain of fused multiply-adds in order, begun at zero, so that a number's bits depend on that
+/// number alone. Every number is read once and written once.
+pub fn combine<T: Real>(base: &[T], h: &[T], coefficients: &[T], stages: &[T], out: &mut [T]) {
+    debug_assert!(!h.is_empty() && out.len().is_multiple_of(h.len()));
+    debug_assert!(base.is_empty() || base.len() == out.len());
+    assert!(stages.len() >= coefficients.len() * out.len() && (base.is_empty() || base.len() >= out.len()));
+    dispatch(Combine { base, h, coefficients, stages, out });
+}
+
+/// `out += a ⊙ h ⊙ x`: `h` has one number a lane, `x` is as long as `out`.
+///
+/// Each number is `fma(a·h, x, out)`, whatever stands beside it.
+pub fn scaled_add<T: Real>(a: T, h: &[T], x: &[T], out: &mut [T]) {
+    debug_assert!(!h.is_empty() && out.len().is_multiple_of(h.len()) && x.len() == out.len());
+    assert!(x.len() >= out.len());
+    dispatch(ScaledAdd { a, h, x, out });
+}
+
+/// `out = d ⊙ v`, where `d` is `rows × points` and `v` is `rows × (groups·points)`: every group of `points` lanes in a
+/// row of `v` is multiplied by that row of `d`.
+pub fn multiply_points<T: Real>(d: &[T], points: usize, v: &[T], out: &mut [T], lanes: usize) {
+    debug_assert!(points > 0 && lanes.is_multiple_of(points) && out.len().is_multiple_of(lanes));
+    debug_assert!(v.len() == out.len() && d.len() == out.len() / lanes * points);
+    assert!(v.len() >= out.len() && d.len() >= out.len() / points.max(lanes) * points);
+    dispatch(MultiplyPoints { d, points, v, out, lanes });
+}
+
+/// Room for step sizes repeated row after row.
+const REPEATED: usize = 128;
+
+/// Calls `part(h, start, end)` for pieces of `0..len` that begin where a row does, with step sizes for every number of the
+/// piece. Few lanes are repeated first, so that a vector can hold several rows of them.
+#[inline(always)]
+fn with_steps<T: Kernels, V: Vector<T>>(h: &[T], len: usize, mut part: impl FnMut(&[T], usize, usize)) {
+    let lanes = h.len();
+    let mut room = [T::ZERO; REPEATED];
+    let h = if lanes.is_multiple_of(V::N) || 2 * lanes > REPEATED || len == lanes {
+        h
+    } else {
+        let repeated = &mut room[..(REPEATED / lanes * lanes).min(len)];
+        if lanes == 1 {
+            repeated.fill(h[0]);
+        } else {
+            for row in repeated.chunks_exact_mut(lanes) {
+                row.iter_mut().zip(h).for_each(|(to, from)| *to = *from);
+            }
+        }
+        &*repeated
+    };
+    let mut start = 0;
+    while start < len {
+        let end = (start + h.len()).min(len);
+        part(h, start, end);
+        start = end;
+    }
+}
+
+pub(super) struct Combine<'a, T> {
+    pub base: &'a [T],
+    pub h: &'a [T],
+    pub coefficients: &'a [T],
+    pub stages: &'a [T],
+    pub out: &'a mut [T],
+}
+
+impl<T: Kernels> Kernel<T> for Combine<'_, T> {
+    #[inline(always)]
+    fn run<V: Vector<T>>(mut self) {
+        let (h, len) = (self.h, self.out.len());
+        with_steps::<T, V>(h, len, |h, start, end| {
+            let mut i = start;
+            while i + 4 * V::N <= end {
+                self.chunk::<V, 4>(i, &h[i - start..], V::N);
+                i += 4 * V::N;
+            }
+            while i + V::N <= end {
+                self.chunk::<V, 1>(i, &h[i - start..], V::N);
+                i += V::N;
+            }
+            if i < end {
+                self.chunk::<V, 1>(i, &h[i - start..], end - i);
+            }
+        });
+    }
+}
+
+impl<T: Kernels> Combine<'_, T> {
+    /// `C` vectors from number `i` on, of which only the first `count` numbers are there if `count < V::N`.
+    #[inline(always)]
+    fn chunk<V: Vector<T>, const C: usize>(&mut self, i: usize, h: &[T], count: usize) {
+        let stride = self.out.len();
+        let width = if count == V::N { C * V::N } else { count };
+        debug_assert!(i + width <= stride && h.len() >= width);
+        let load = |from: &[T], at: usize| -> [V; C] {
+            debug_assert!(at + width <= from.len());
+            // SAFETY: `C` vectors, or `count` numbers, are there: `combine` has checked the lengths.
+            std::array::from_fn(|c| unsafe {
+                let from = from.as_ptr().add(at + c * V::N);
+                if count == V::N { V::load(from) } else { V::load_part(from, count) }
+            })
+        };
+        let mut sum = [V::splat(T::ZERO); C];
+        for (j, &coefficient) in self.coefficients.iter().enumerate() {
+            let stage = load(self.stages, j * stride + i);
+            let coefficient = V::splat(coefficient);
+            for c in 0..C {
+                sum[c] = coefficient.fma(stage[c], sum[c]);
+            }
+        }
+        let base = if self.base.is_empty() { [V::splat(T::ZERO); C] } else { load(self.base, i) };
+        let h = load(h, 0);
+        for c in 0..C {
+            let value = h[c].fma(sum[c], base[c]);
+            // SAFETY: as for the loads.
+            unsafe {
+                let to = self.out.as_mut_ptr().add(i + c * V::N);
+                if count == V::N { value.store(to) } else { value.store_part(to, count) }
+            }
+        }
+    }
+}
+
+/// Calls `at(i, count)` for the vectors of `0..len`, the last perhaps with a smaller count.
+#[inline(always)]
+fn vectors<T, V: Vector<T>>(len: usize, mut at: impl FnMut(usize, usize)) {
+    let full = len - len % V::N;
+    let mut i = 0;
+    while i < full {
+        at(i, V::N);
+        i += V::N;
+    }
+    if full < len {
+        at(full, len - full);
+    }
+}
+
+/// # Safety
+/// `count <= V::N` numbers can be read at `from`.
+#[inline(always)]
+unsafe fn load<T, V: Vector<T>>(from: *const T, count: usize) -> V {
+    // SAFETY: the caller's promise.
+    unsafe { if count == V::N { V::load(from) } else { V::load_part(from, count) } }
+}
+
+/// # Safety
+/// `count <= V::N` numbers can be written at `to`.
+#[inline(always)]
+unsafe fn store<T, V: Vector<T>>(value: V, to: *mut T, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { if count == V::N { value.store(to) } else { value.store_part(to, count) } }
+}
+
+pub(super) struct ScaledAdd<'a, T> {
+    pub a: T,
+    pub h: &'a [T],
+    pub x: &'a [T],
+    pub out: &'a mut [T],
+}
+
+impl<T: Kernels> Kernel<T> for ScaledAdd<'_, T> {
+    #[inline(always)]
+    fn run<V: Vector<T>>(self) {
+        let a = V::splat(self.a);
+        let len = self.out.len();
+        let out = self.out.as_mut_ptr();
+        with_steps::<T, V>(self.h, len, |h, start, end| {
+            vectors::<T, V>(end - start, |i, count| {
+                // SAFETY: `i + count` is at most `h.len()`, and `start + i + count` at most the length of `x` and `out`.
+                unsafe {
+                    let step = a.mul(load::<T, V>(h.as_ptr().add(i), count));
+                    let x = load::<T, V>(self.x.as_ptr().add(start + i), count);
+                    let to = out.add(start + i);
+                    store(step.fma(x, load(to, count)), to, count);
+                }
+            });
+        });
+    }
+}
+
+pub(super) struct MultiplyPoints<'a, T> {
+    pub d: &'a [T],
+    pub points: usize,
+    pub v: &'a [T],
+    pub out: &'a mut [T],
+    pub lanes: usize,
+}
+
+impl<T: Kernels> Kernel<T> for MultiplyPoints<'_, T> {
+    #[inline(always)]
+    fn run<V: Vector<T>>(self) {
+        let (d, v, out) = (self.d.as_ptr(), self.v.as_ptr(), self.out.as_mut_ptr());
+        let (points, lanes, len) = (self.points, self.lanes, self.out.len());
+        if points == lanes {
+            // SAFETY: all three have `len` numbers.
+            vectors::<T, V>(len, |i, count| unsafe {
+                store(load::<T, V>(d.add(i), count).mul(load(v.add(i), count)), out.add(i), count);
+            });
+            return;
+        }
+        for row in 0..len / lanes {
+            if points == 1 {
+                // SAFETY: row `row` of `v` and `out` has `lanes` numbers, that of `d` one.
+                let factor = V::splat(unsafe { *d.add(row) });
+                vectors::<T, V>(lanes, |l, count| unsafe {
+                    let i = row * lanes + l;
+                    store(factor.mul(load(v.add(i), count)), out.add(i), count);
+                });
+                continue;
+            }
+            for group in 0..lanes / points {
+                // SAFETY: row `row` of `v` and `out` has `lanes` numbers, that of `d` has `points`.
+                vectors::<T, V>(points, |p, count| unsafe {
+                    let i = row * lanes + group * points + p;
+                    let factor = load::<T, V>(d.add(row * points + p), count);
+                    store(factor.mul(load(v.add(i), count)), out.add(i), count);
+                });
+            }
+        }
+    }
+}
