@@ -203,7 +203,7 @@ mod tests {
             named: [("a".to_string(), Some(1e300)), ("b".to_string(), None)].into(),
         };
         let text = serde_json::to_string(&value).unwrap();
-        assert_eq!(text, r#"{"one":"inf","none":null,"many":["-inf",0.1,-0.0,3.0],"named":{"a":1e300,"b":null}}"#);
+        assert_eq!(text, r#"{"one":"inf","none":null,"many":["-inf",0.1,-0.0,3.0],"named":{"a":1e+300,"b":null}}"#);
         assert_eq!(serde_json::from_str::<Everything>(&text).unwrap(), value);
         assert_eq!(serde_json::to_string(&Number(f64::NAN)).unwrap(), "\"nan\"");
         assert!(serde_json::from_str::<Number>("\"nan\"").unwrap().0.is_nan());

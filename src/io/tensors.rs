@@ -81,7 +81,7 @@ pub struct Tensors {
     pub named: BTreeMap<String, Tensor>,
     /// The file's strings by name.
     pub metadata: BTreeMap<String, String>,
-    /// Name and type of tensors that [`read`] passed over because they are neither F32 nor F64; [`write`] ignores it.
+    /// Name and type of tensors that [`read`] passed over because they are neither F32 nor F64; [`write()`] ignores it.
     pub passed_over: BTreeMap<String, String>,
 }
 

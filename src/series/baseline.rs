@@ -133,7 +133,7 @@ fn held_out<'a>(
     channels: usize,
 ) -> Result<impl Iterator<Item = (usize, f64)> + 'a> {
     let cells = truth.len();
-    if channels == 0 || cells % channels != 0 {
+    if channels == 0 || !cells.is_multiple_of(channels) {
         return Err(Error::shape("held-out cells", "a multiple of the channels", format!("{cells} of {channels}")));
     }
     if predictions.len() != cells || mask.len() != cells {

@@ -22,6 +22,7 @@ pub struct Panel {
 
 /// One series of a [`Panel`]: slices of its `n` rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Series<'a> {
     /// The series' name.
     pub name: &'a str,
