@@ -192,7 +192,7 @@ fn label(first: f64, last: f64, step: Step) -> (Vec<Tick>, String) {
     let whole = |i: f64| i * digit - offset;
     let reach = whole(first).abs().max(whole(last).abs()).max(1.0);
     let top = reach.log10().floor() as i32 + step.power;
-    let factor = if top >= 6 || top < -3 || (top < 0 && step.power < -5) { top } else { 0 };
+    let factor = if !(-3..6).contains(&top) || (top < 0 && step.power < -5) { top } else { 0 };
     let decimals = (factor - step.power).max(0) as usize;
     let scale = 10f64.powi(step.power - factor);
     let ticks = steps

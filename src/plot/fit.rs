@@ -19,7 +19,7 @@ const MARKS: usize = 4_500;
 /// Vertices of curves in a whole figure; intervals get half as many in addition.
 const VERTICES: usize = 14_000;
 /// Marks smaller than this are many.
-const CROWDED: f64 = 2.4;
+const CROWDED: f64 = 2.6;
 /// Margin around the figure in pixels.
 const MARGIN: f64 = 18.0;
 const TITLE_SIZE: f64 = 17.0;
@@ -418,7 +418,7 @@ fn draw_panel(
     frame.grid(canvas);
     let points = series.iter().map(|(_, s)| s.observed.time.len() + s.held_out.time.len()).sum::<usize>() as f64;
     // The more marks to the area, the smaller each.
-    let radius = (0.22 * (frame.area.width() * frame.area.height() / points.max(1.0)).sqrt()).clamp(1.5, 3.2);
+    let radius = (0.17 * (frame.area.width() * frame.area.height() / points.max(1.0)).sqrt()).clamp(1.5, 3.2);
     let looks: Vec<Look> = series.iter().map(|(hue, _)| Look::new(alone, palette::SERIES[*hue], radius)).collect();
     let parts = || series.iter().map(|(_, s)| *s).zip(&looks);
     canvas.clipped(frame.area, |canvas| {

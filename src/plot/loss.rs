@@ -15,7 +15,7 @@ const TITLE_SIZE: f64 = 17.0;
 const STAGE_SIZE: f64 = 10.5;
 const STAGE_ROW: f64 = 14.0;
 /// Rows of stage labels; what finds no room in them goes without.
-const STAGE_ROWS: usize = 3;
+const STAGE_ROWS: usize = 4;
 const VERTICES: usize = 6_000;
 /// More marks of stages than this would hide the curves.
 const MOST_STAGES: usize = 200;
