@@ -437,7 +437,7 @@ fn draw_panel(
         for (s, look) in parts() {
             // Among crowded marks a pale rim keeps the curve visible.
             if alone && radius < CROWDED {
-                let rim = Stroke::new(palette::WHITE, look.curve.width + 2.0).opacity(0.75);
+                let rim = Stroke::new(palette::WHITE, look.curve.width + 1.2).opacity(0.6);
                 frame.curve(canvas, &s.fitted.time, &s.fitted.value, rim, budget.vertices(&s.fitted));
                 frame.curve(canvas, &s.forecast.time, &s.forecast.value, rim, budget.vertices(&s.forecast));
             }
