@@ -49,7 +49,7 @@ impl Range {
         let size = self.low.abs().max(self.high.abs());
         if size < 1e-140 {
             Self { low: -1.0, high: 1.0 }
-        } else if self.span() <= 1e-11 * size {
+        } else if self.span() <= 2e-14 * size {
             Self { low: middle - 0.05 * size, high: middle + 0.05 * size }
         } else {
             self
@@ -109,9 +109,9 @@ impl Axis {
         let range = Range { low: low - margin, high: high + margin };
         let stride = (range.span() / ticks.clamp(2.0, 50.0)).ceil().max(1.0) as i32;
         let decades = range.low.floor() as i32..=range.high.ceil() as i32;
-        let digits: &[i32] = if range.span() > 2.2 {
+        let digits: &[i32] = if range.span() > 3.2 {
             &[1]
-        } else if range.span() > 1.1 {
+        } else if range.span() > 1.3 {
             &[1, 2, 5]
         } else {
             &[1, 2, 3, 4, 5, 6, 8]
@@ -182,14 +182,17 @@ fn label(first: f64, last: f64, step: Step) -> (Vec<Tick>, String) {
     let largest = first.abs().max(last.abs()) * digit;
     let offset = if largest >= 1e6 {
         let room = 10f64.powf(((last - first) * digit + 1.0).log10().ceil().max(1.0));
-        (first * digit / room).floor() * room
+        // A rounder number still if there is one among the ticks.
+        let round = (0.5 * (first + last) * digit / (10.0 * room)).round() * 10.0 * room;
+        let among = first * digit <= round && round <= last * digit;
+        if among { round } else { (first * digit / room).floor() * room }
     } else {
         0.0
     };
     let whole = |i: f64| i * digit - offset;
     let reach = whole(first).abs().max(whole(last).abs()).max(1.0);
     let top = reach.log10().floor() as i32 + step.power;
-    let factor = if top >= 6 || top < -3 { top } else { 0 };
+    let factor = if !(-3..6).contains(&top) || (top < 0 && step.power < -5) { top } else { 0 };
     let decimals = (factor - step.power).max(0) as usize;
     let scale = 10f64.powi(step.power - factor);
     let ticks = steps

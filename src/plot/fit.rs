@@ -1,6 +1,6 @@
 //! A fit or forecast against its observations, one panel a channel.
 
-use super::axes::{Axis, Range};
+use super::axes::{Axis, Range, usable};
 use super::canvas::{self, Area, Canvas, Font, Stroke};
 use super::frame::{Frame, Mark, TICK_ROOM, TICK_SIZE};
 use super::legend::{Key, Legend};
@@ -12,10 +12,14 @@ use crate::{Error, Result};
 const MOST_SERIES: usize = palette::SERIES.len();
 /// More panels than this are no longer a picture.
 const MOST_PANELS: usize = 48;
-/// Marks in a whole figure, which bounds the document's size.
-const MARKS: usize = 6_000;
-/// Vertices of curves in a whole figure.
-const VERTICES: usize = 16_000;
+/// Bytes of a document.
+const LONGEST: usize = 1_000_000;
+/// Marks and error bars in a whole figure, which bounds the document's size.
+const MARKS: usize = 4_500;
+/// Vertices of curves in a whole figure; intervals get half as many in addition.
+const VERTICES: usize = 14_000;
+/// Marks smaller than this are many.
+const CROWDED: f64 = 2.6;
 /// Margin around the figure in pixels.
 const MARGIN: f64 = 18.0;
 const TITLE_SIZE: f64 = 17.0;
@@ -91,6 +95,11 @@ impl Points {
         if self.error.is_empty() { Ok(()) } else { same("errors", self.error.len(), self.time.len()) }
     }
 
+    /// An error bar is an element of its own.
+    fn cost(&self) -> usize {
+        self.value.len() + self.error.len()
+    }
+
     fn range(&self) -> Option<Range> {
         Range::of(self.value.iter().copied())
     }
@@ -136,6 +145,12 @@ impl FitSeries {
         self.held_out.check()?;
         self.fitted.check()?;
         self.forecast.check()
+    }
+
+    fn shows_anything(&self) -> bool {
+        let values = self.observed.value.iter().chain(&self.held_out.value);
+        let values = values.chain(&self.fitted.value).chain(&self.forecast.value);
+        values.chain(&self.fitted.low).chain(&self.forecast.low).any(|v| usable(*v))
     }
 
     fn times(&self) -> impl Iterator<Item = f64> {
@@ -261,6 +276,18 @@ impl<'a> Shown<'a> {
 pub fn fit_figure(figure: &FitFigure) -> Result<String> {
     figure.panels.iter().flat_map(|panel| &panel.series).try_for_each(FitSeries::check)?;
     let shown = Shown::of(figure);
+    let mut document = String::new();
+    // Elements differ in length: if the usual shares make the document too long, smaller ones do not.
+    for detail in [1.0, 0.6, 0.3] {
+        document = draw(figure, &shown, &Budget::of(&shown, detail))?;
+        if document.len() < LONGEST {
+            break;
+        }
+    }
+    Ok(document)
+}
+
+fn draw(figure: &FitFigure, shown: &Shown, budget: &Budget) -> Result<String> {
     let (columns, panel_height, width) = match shown.panels.len() {
         0 | 1 => (1, 380.0, 920.0),
         2 => (1, 230.0, 920.0),
@@ -277,7 +304,7 @@ pub fn fit_figure(figure: &FitFigure) -> Result<String> {
         .panels
         .iter()
         .map(|(_, series)| heights(&series.iter().map(|(_, s)| *s).collect::<Vec<_>>()))
-        .map(|range| Axis::linear(range, panel_height / 38.0, 0.0))
+        .map(|range| Axis::linear(range, panel_height / 32.0, 0.0))
         .collect();
     let label_room = ys.iter().map(|y| y.label_width(TICK_SIZE)).fold(20.0, f64::max) + 10.0;
     let between = 26.0;
@@ -287,14 +314,12 @@ pub fn fit_figure(figure: &FitFigure) -> Result<String> {
     let legend = shown.legend(figure, width - 2.0 * MARGIN);
     let title_height = if text::clean(&figure.title).is_empty() { 0.0 } else { 30.0 };
     let top = MARGIN + title_height + legend.height() + 6.0;
-    let name_height = 26.0;
+    let name_height = 29.0;
     let row_height = name_height + panel_height + 16.0;
     let height = top + rows as f64 * row_height + TICK_ROOM + MARGIN + 6.0;
 
-    let marks = MARKS / (2 * shown.series().count()).max(1);
-    let vertices = VERTICES / (2 * shown.series().count()).max(1);
     canvas::render(width, height, &figure.title, |canvas| {
-        let title = text::fit(&figure.title, TITLE_SIZE, width - 2.0 * MARGIN);
+        let title = text::fit(&figure.title, TITLE_SIZE * text::BOLD, width - 2.0 * MARGIN);
         canvas.text(&title, (MARGIN, MARGIN + 9.0), Font::new(TITLE_SIZE, palette::INK).bold());
         legend.draw(canvas, MARGIN, MARGIN + title_height);
         if shown.panels.is_empty() {
@@ -313,8 +338,8 @@ pub fn fit_figure(figure: &FitFigure) -> Result<String> {
             };
             let frame = Frame { area, x: x.clone(), y };
             let lowest = number + columns >= shown.panels.len();
-            draw_panel(canvas, &frame, series, shown.names.len() < 2, (marks, vertices), lowest);
-            frame.name_y(canvas, &named(panel), cell_left, 13.0);
+            draw_panel(canvas, &frame, series, shown.names.len() < 2, budget, lowest);
+            frame.name_y(canvas, &named(panel), cell_left, 16.0);
             if lowest {
                 frame.name_x(canvas, &figure.time);
             }
@@ -322,10 +347,39 @@ pub fn fit_figure(figure: &FitFigure) -> Result<String> {
     })
 }
 
+/// How much of each part may be drawn: shares in proportion to lengths.
+struct Budget {
+    marks: f64,
+    vertices: f64,
+    bands: f64,
+}
+
+impl Budget {
+    fn of(shown: &Shown, detail: f64) -> Self {
+        let marks: usize = shown.series().map(|s| s.observed.cost() + s.held_out.cost()).sum();
+        let vertices: usize = shown.series().map(|s| s.fitted.time.len() + s.forecast.time.len()).sum();
+        let share = |most: usize, all: usize| (detail * most as f64 / all.max(1) as f64).min(1.0);
+        Self { marks: share(MARKS, marks), vertices: share(VERTICES, vertices), bands: share(VERTICES / 4, vertices) }
+    }
+
+    fn marks(&self, points: &Points) -> usize {
+        (self.marks * points.time.len() as f64).ceil() as usize
+    }
+
+    fn vertices(&self, curve: &Curve) -> usize {
+        (self.vertices * curve.time.len() as f64).ceil() as usize + 1
+    }
+
+    /// Each place of an interval is two vertices.
+    fn band(&self, curve: &Curve) -> usize {
+        (self.bands * curve.time.len() as f64).ceil() as usize + 1
+    }
+}
+
 /// As many ticks as their labels leave room for.
 fn time_axis(times: Range, width: f64) -> Axis {
     let range = times.padded(0.02);
-    let mut wanted = (width / 70.0).max(2.0);
+    let mut wanted = (width / 52.0).max(2.0);
     loop {
         let axis = Axis::linear(range, wanted, 0.0);
         let needed = axis.ticks.len() as f64 * (axis.label_width(TICK_SIZE) + 18.0);
@@ -348,9 +402,15 @@ fn draw_panel(
     frame: &Frame,
     series: &[(usize, &FitSeries)],
     alone: bool,
-    (marks, vertices): (usize, usize),
+    budget: &Budget,
     lowest: bool,
 ) {
+    if !series.iter().any(|(_, s)| s.shows_anything()) {
+        frame.axes(canvas, lowest);
+        let middle = (0.5 * (frame.area.left + frame.area.right), 0.5 * (frame.area.top + frame.area.bottom));
+        canvas.text("no values", middle, Font::new(TICK_SIZE, palette::GREY).centred());
+        return;
+    }
     let split = common_split(series);
     if let Some(split) = split {
         shade_from(canvas, frame, split);
@@ -358,26 +418,32 @@ fn draw_panel(
     frame.grid(canvas);
     let points = series.iter().map(|(_, s)| s.observed.time.len() + s.held_out.time.len()).sum::<usize>() as f64;
     // The more marks to the area, the smaller each.
-    let radius = (0.22 * (frame.area.width() * frame.area.height() / points.max(1.0)).sqrt()).clamp(1.5, 3.2);
+    let radius = (0.17 * (frame.area.width() * frame.area.height() / points.max(1.0)).sqrt()).clamp(1.5, 3.2);
     let looks: Vec<Look> = series.iter().map(|(hue, _)| Look::new(alone, palette::SERIES[*hue], radius)).collect();
     let parts = || series.iter().map(|(_, s)| *s).zip(&looks);
     canvas.clipped(frame.area, |canvas| {
         for (s, look) in parts() {
             for curve in [&s.fitted, &s.forecast.joined_to(&s.fitted)] {
-                frame.band(canvas, &curve.time, (&curve.low, &curve.high), look.curve.colour, vertices);
+                frame.band(canvas, &curve.time, (&curve.low, &curve.high), look.curve.colour, budget.band(curve));
             }
         }
     });
     for (s, look) in parts() {
         for (points, mark) in [(&s.observed, look.observed), (&s.held_out, look.held_out)] {
-            frame.marks(canvas, &points.time, &points.value, &points.error, mark, marks);
+            frame.marks(canvas, &points.time, &points.value, &points.error, mark, budget.marks(points));
         }
     }
     canvas.clipped(frame.area, |canvas| {
         for (s, look) in parts() {
-            frame.curve(canvas, &s.fitted.time, &s.fitted.value, look.curve, vertices);
+            // Among crowded marks a pale rim keeps the curve visible.
+            if alone && radius < CROWDED {
+                let rim = Stroke::new(palette::WHITE, look.curve.width + 1.2).opacity(0.6);
+                frame.curve(canvas, &s.fitted.time, &s.fitted.value, rim, budget.vertices(&s.fitted));
+                frame.curve(canvas, &s.forecast.time, &s.forecast.value, rim, budget.vertices(&s.forecast));
+            }
+            frame.curve(canvas, &s.fitted.time, &s.fitted.value, look.curve, budget.vertices(&s.fitted));
             let forecast = s.forecast.joined_to(&s.fitted);
-            frame.curve(canvas, &forecast.time, &forecast.value, look.curve.dashed(), vertices);
+            frame.curve(canvas, &forecast.time, &forecast.value, look.curve.dashed(), budget.vertices(&forecast));
         }
     });
     if split.is_none() {
@@ -389,10 +455,6 @@ fn draw_panel(
         }
     }
     frame.axes(canvas, lowest);
-    if series.iter().all(|(_, s)| s.times().next().is_none()) {
-        let middle = (0.5 * (frame.area.left + frame.area.right), 0.5 * (frame.area.top + frame.area.bottom));
-        canvas.text("no values", middle, Font::new(TICK_SIZE, palette::GREY).centred());
-    }
 }
 
 /// Where the held-out part begins, if it begins at one time for all series.

@@ -10,6 +10,8 @@ use super::thin;
 pub(crate) const TICK_SIZE: f64 = 11.0;
 /// Font size of names of axes in pixels.
 pub(crate) const NAME_SIZE: f64 = 12.5;
+/// How far tick labels may reach past the right edge.
+const OVERHANG: f64 = 16.0;
 /// Room under a frame for its tick labels.
 pub(crate) const TICK_ROOM: f64 = 20.0;
 
@@ -63,6 +65,8 @@ impl Frame {
             let x = left + self.x.tick_fraction(tick.at) * self.area.width();
             canvas.line((x, bottom), (x, bottom + 4.0), stroke);
             if with_x {
+                // A wide label at the end of the axis must not leave the figure.
+                let x = x.min(right + OVERHANG - 0.5 * text::width(&tick.label, TICK_SIZE));
                 canvas.text(&tick.label, (x, bottom + 13.0), font.centred());
             }
         }
@@ -84,7 +88,7 @@ impl Frame {
         let room = self.area.right - left;
         let remark_width = text::width(&self.y.remark, TICK_SIZE);
         let gap = if self.y.remark.is_empty() { 0.0 } else { 10.0 };
-        let name = text::fit(name, NAME_SIZE, room - remark_width - gap);
+        let name = text::fit(name, NAME_SIZE * text::BOLD, room - remark_width - gap);
         canvas.text(&name, (left, y), Font::new(NAME_SIZE, palette::INK).bold());
         canvas.text(&self.y.remark, (self.area.right, y), Font::new(TICK_SIZE, palette::GREY).right());
     }
@@ -98,14 +102,14 @@ impl Frame {
             .map(|run| run.iter().flatten().copied().collect())
             .collect();
         // Values in tatters: many gaps must not make a large document either.
-        let stride = runs.len().div_ceil((most / 4).max(1)).max(1);
+        let stride = runs.len().div_ceil((most / 8).max(1)).max(1);
         for run in runs.iter().step_by(stride) {
             let share = (most as f64 * run.len() as f64 / x.len() as f64) as usize;
             match thin::path(run, share).as_slice() {
                 [] => {}
                 [only] => {
                     if self.holds(*only) {
-                        canvas.dot(*only, stroke.width, stroke.colour, stroke.opacity);
+                        canvas.dot(*only, 1.4 * stroke.width, stroke.colour, stroke.opacity);
                     }
                 }
                 line => canvas.path(line, stroke),
@@ -140,26 +144,25 @@ impl Frame {
         let (numbers, places): (Vec<usize>, Vec<Place>) = (0..x.len().min(y.len()))
             .filter_map(|i| Some((i, self.place(x[i], y[i]).filter(|&p| self.holds(p))?)))
             .unzip();
-        let most = if error.is_empty() { most } else { most / 2 };
         let kept = thin::marks(&places, 0.5 * mark.radius, most);
-        canvas.clipped(self.area, |canvas| {
-            for &k in kept.iter().filter(|_| !error.is_empty()) {
-                let (i, at) = (numbers[k], places[k]);
-                let half = error.get(i).copied().unwrap_or(0.0).abs();
-                if let (Some(from), Some(to)) = (self.place(x[i], y[i] - half), self.place(x[i], y[i] + half)) {
-                    // What the mark itself hides need not be drawn.
-                    if from.1 - to.1 > 2.0 * mark.radius {
-                        let stroke = Stroke::new(mark.colour, 0.8).opacity(0.45);
-                        if mark.open {
-                            canvas.line(from, (at.0, at.1 + mark.radius), stroke);
-                            canvas.line((at.0, at.1 - mark.radius), to, stroke);
-                        } else {
-                            canvas.line(from, to, stroke);
-                        }
+        let bar = Stroke::new(mark.colour, 0.8).opacity((0.15 * mark.radius).clamp(0.15, 0.45));
+        let cut = |at: Place| (at.0, at.1.clamp(self.area.top, self.area.bottom));
+        for &k in kept.iter().filter(|_| !error.is_empty()) {
+            let (i, at) = (numbers[k], places[k]);
+            let half = error.get(i).copied().unwrap_or(0.0).abs();
+            let ends = (self.place(x[i], y[i] - half).map(cut), self.place(x[i], y[i] + half).map(cut));
+            let (Some(from), Some(to)) = ends else { continue };
+            // What the mark itself hides need not be drawn, and nothing shows through a circle.
+            if mark.open {
+                for (end, rim) in [(from, at.1 + mark.radius), (to, at.1 - mark.radius)] {
+                    if (end.1 - at.1).abs() > mark.radius {
+                        canvas.line((at.0, rim), end, bar);
                     }
                 }
+            } else if from.1 - to.1 > 2.0 * mark.radius {
+                canvas.line(from, to, bar);
             }
-        });
+        }
         for &k in &kept {
             mark.draw(canvas, places[k]);
         }

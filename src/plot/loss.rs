@@ -15,7 +15,7 @@ const TITLE_SIZE: f64 = 17.0;
 const STAGE_SIZE: f64 = 10.5;
 const STAGE_ROW: f64 = 14.0;
 /// Rows of stage labels; what finds no room in them goes without.
-const STAGE_ROWS: usize = 3;
+const STAGE_ROWS: usize = 4;
 const VERTICES: usize = 6_000;
 /// More marks of stages than this would hide the curves.
 const MOST_STAGES: usize = 200;
@@ -78,13 +78,13 @@ pub fn loss_figure(figure: &LossFigure) -> Result<String> {
     let rows = marks.iter().filter_map(|mark| mark.row).max().map_or(0, |row| row + 1);
     let title_height = if text::clean(&figure.title).is_empty() { 0.0 } else { 30.0 };
     let name_top = MARGIN + title_height + legend.height() + 6.0;
-    let top = name_top + 24.0 + rows as f64 * STAGE_ROW;
+    let top = name_top + 28.0 + rows as f64 * STAGE_ROW;
     let area = Area { left, right, top, bottom: top + AREA_HEIGHT };
     let height = area.bottom + TICK_ROOM + MARGIN + 16.0;
     let frame = Frame { area, x, y };
 
     canvas::render(WIDTH, height, &figure.title, |canvas| {
-        let title = text::fit(&figure.title, TITLE_SIZE, WIDTH - 2.0 * MARGIN);
+        let title = text::fit(&figure.title, TITLE_SIZE * text::BOLD, WIDTH - 2.0 * MARGIN);
         canvas.text(&title, (MARGIN, MARGIN + 9.0), Font::new(TITLE_SIZE, palette::INK).bold());
         legend.draw(canvas, MARGIN, MARGIN + title_height);
         let name = if figure.loss.trim().is_empty() { "loss" } else { &figure.loss };
@@ -126,7 +126,7 @@ fn loss_axis(losses: impl Iterator<Item = f64> + Clone) -> Axis {
 /// Epochs are whole numbers, so are their ticks.
 fn epoch_axis(epochs: Range, width: f64) -> Axis {
     let range = if epochs.span() < 1.0 {
-        Range { low: epochs.low - 1.0, high: epochs.high + 1.0 }
+        Range { low: epochs.low - 0.6, high: epochs.high + 0.6 }
     } else {
         epochs.padded(0.015)
     };
@@ -168,14 +168,14 @@ fn short(value: f64) -> String {
     }
 }
 
-/// A stage on the page: its place and, if there is room for its label, the label's row from the bottom.
+/// A stage on the page: its place and, if there is room for its label, the label's row above the area.
 struct StageMark {
     x: f64,
     row: Option<usize>,
     label: String,
 }
 
-/// Gives each label the lowest row where it does not touch the one before.
+/// Gives each label the lowest row above those it reaches over, from the right: so no mark's line crosses a label.
 fn stage_marks(figure: &LossFigure, axis: &Axis, left: f64, right: f64) -> Vec<StageMark> {
     let mut stages: Vec<(f64, &str)> = figure
         .stages
@@ -186,17 +186,15 @@ fn stage_marks(figure: &LossFigure, axis: &Axis, left: f64, right: f64) -> Vec<S
         .collect();
     stages.sort_by(|a, b| a.0.total_cmp(&b.0));
     let stride = stages.len().div_ceil(MOST_STAGES).max(1);
-    let mut ends = [f64::NEG_INFINITY; STAGE_ROWS];
-    let place = |(x, label): (f64, &str)| {
+    let mut marks: Vec<StageMark> = Vec::new();
+    for (x, label) in stages.into_iter().step_by(stride).rev() {
         let label = text::fit(label, STAGE_SIZE, 150.0);
-        let wide = text::width(&label, STAGE_SIZE);
-        let row = ends.iter().position(|end| end + 8.0 <= x).filter(|_| x + wide <= right && !label.is_empty());
-        if let Some(row) = row {
-            ends[row] = x + wide;
-        }
-        StageMark { x, row, label }
-    };
-    stages.into_iter().step_by(stride).map(place).collect()
+        let end = x + text::width(&label, STAGE_SIZE);
+        let above = marks.iter().filter(|mark| mark.x <= end + 8.0).filter_map(|mark| Some(mark.row? + 1)).max();
+        let row = Some(above.unwrap_or(0)).filter(|row| *row < STAGE_ROWS && end <= right && !label.is_empty());
+        marks.push(StageMark { x, row, label });
+    }
+    marks
 }
 
 fn draw_stages(canvas: &mut Canvas, marks: &[StageMark], area: Area) {

@@ -5,6 +5,9 @@ pub(crate) fn width(text: &str, size: f64) -> f64 {
     text.chars().map(em).sum::<f64>() * size
 }
 
+/// How much wider bold letters are.
+pub(crate) const BOLD: f64 = 1.14;
+
 /// The advance of a character in ems, after DejaVu Sans, the widest of the fallback fonts.
 fn em(c: char) -> f64 {
     match c {
