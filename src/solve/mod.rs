@@ -9,6 +9,7 @@ mod control;
 pub(crate) mod lanes;
 mod methods;
 mod problem;
+mod spec;
 mod tableau;
 mod tape;
 
@@ -18,6 +19,7 @@ pub use control::{Control, Options};
 pub use lanes::integrate;
 pub use methods::{DOPRI5, EULER, METHODS, RK4, TSIT5, method};
 pub use problem::{Failure, Problem, Reason, Report, Solution};
+pub use spec::SolverSpec;
 pub use tableau::Tableau;
 pub use tape::{Recording, Tape};
 pub(crate) use tape::{Round, Start};

@@ -1,11 +1,15 @@
 //! Training: from a panel to a fitted model.
 
+mod config;
+mod metrics;
 mod objective;
-mod segments;
+mod run;
 mod spec;
 mod trainer;
 
-pub use objective::{Objective, Outcome};
-pub use segments::{Segment, Start};
-pub use spec::{SolverSpec, TrainSpec};
+pub use config::{DataSpec, FitConfig, SplitSpec};
+pub use metrics::{Metrics, baselines};
+pub use objective::{Objective, Outcome, StartNoise};
+pub use run::Run;
+pub use spec::TrainSpec;
 pub use trainer::{Best, LogRow, Stopped, TrainState, Trainer};

@@ -1,8 +1,8 @@
 //! The training loss of a batch of trajectories, with its exact discrete gradient.
 
-use super::segments::{Segment, Start};
 use crate::Result;
 use crate::gradient::pull;
+use crate::models::segments::{Segment, Start};
 use crate::models::{EncoderTape, History, NeuralOde};
 use crate::series::Panel;
 use crate::solve::{Failure, Options, Problem, Recording, integrate, map_chunks, solve};

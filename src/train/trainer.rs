@@ -1,9 +1,9 @@
 //! The training loop, one epoch at a time.
 
 use super::objective::{Objective, Outcome};
-use super::segments::{self, Segment, Start};
 use super::spec::TrainSpec;
 use crate::models::NeuralOde;
+use crate::models::segments::{self, Segment};
 use crate::nn::{AdamW, Schedule, clip_norm};
 use crate::series::Panel;
 use crate::series::split::{Role, Split};
@@ -375,16 +375,5 @@ impl<'a> Trainer<'a> {
             at += segment.rows.len() + usize::from(segment.next.is_some());
         }
         Ok(if sum.is_finite() { sum / weight } else { f64::INFINITY })
-    }
-}
-
-/// Whether a segment starts from the encoder.
-impl Segment {
-    /// Number of the learned start, if it has one.
-    pub fn learned(&self) -> Option<usize> {
-        match self.start {
-            Start::Learned(k) => Some(k),
-            Start::Encoded(_) => None,
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The trajectories that training integrates: a start and the rows it is to meet.
 
-use crate::models::History;
+use super::History;
 use crate::series::Panel;
 use std::ops::Range;
 
@@ -72,4 +72,14 @@ pub fn encoded(
         rows: offset + anchor - 1..offset + end.min(anchor + horizon).max(anchor),
         next: None,
     })
+}
+
+impl Segment {
+    /// Number of the learned start, if it has one.
+    pub fn learned(&self) -> Option<usize> {
+        match self.start {
+            Start::Learned(k) => Some(k),
+            Start::Encoded(_) => None,
+        }
+    }
 }
