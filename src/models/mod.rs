@@ -5,6 +5,7 @@ mod encoder;
 mod fitted;
 mod neural_ode;
 pub mod segments;
+mod store;
 
 pub use assimilate::{Target, fit_start};
 pub use encoder::{Encoder, EncoderTape, History};

@@ -6,6 +6,7 @@
 
 mod chunks;
 mod control;
+mod independent;
 pub(crate) mod lanes;
 mod methods;
 mod problem;
@@ -16,6 +17,7 @@ mod tape;
 pub(crate) use chunks::Shifted;
 pub use chunks::{CHUNK, map_chunks, solve};
 pub use control::{Control, Options};
+pub use independent::{INDEPENDENT_DOPRI5, solve_independently};
 pub use lanes::integrate;
 pub use methods::{DOPRI5, EULER, METHODS, RK4, TSIT5, method};
 pub use problem::{Failure, Problem, Reason, Report, Solution};

@@ -98,6 +98,12 @@ impl Run {
             noise: vec![0.0; self.panel.channel_count()],
             series: self.panel.names().to_vec(),
             anchors: Vec::new(),
+            ends: self
+                .scaled
+                .series()
+                .zip(&self.split.series)
+                .map(|(s, part)| end_of(s.times, part.test.start))
+                .collect(),
         };
         let known = Fitted::learned(&trainer.windows(stage), &self.scaled, starts, self.model.state_dim());
         fitted.noise = self.noise(&fitted, &known)?;
@@ -136,6 +142,11 @@ impl Run {
         // A channel without such a cell keeps the scale of its training values.
         Ok(sums.iter().zip(&counts).map(|(sum, count)| if *count > 0.0 { (sum / count).sqrt() } else { 1.0 }).collect())
     }
+}
+
+/// The time of the last of a series' first `rows` rows, or of the training data's beginning if there is none.
+fn end_of(times: &[f64], rows: usize) -> f64 {
+    rows.checked_sub(1).and_then(|last| times.get(last)).copied().unwrap_or(0.0)
 }
 
 /// Weights of cells: 0 where missing, 1 at a channel's median measurement error, less for larger errors, at most 2.
