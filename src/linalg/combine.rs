@@ -79,33 +79,34 @@ impl<T: Kernels> Kernel<T> for Combine<'_, T> {
         with_steps::<T, V>(h, len, |h, start, end| {
             let mut i = start;
             while i + 4 * V::N <= end {
-                self.chunk::<V, 4>(i, &h[i - start..], V::N);
+                self.chunk::<V, 4, false>(i, &h[i - start..], V::N);
                 i += 4 * V::N;
             }
             while i + V::N <= end {
-                self.chunk::<V, 1>(i, &h[i - start..], V::N);
+                self.chunk::<V, 1, false>(i, &h[i - start..], V::N);
                 i += V::N;
             }
             if i < end {
-                self.chunk::<V, 1>(i, &h[i - start..], end - i);
+                self.chunk::<V, 1, true>(i, &h[i - start..], end - i);
             }
         });
     }
 }
 
 impl<T: Kernels> Combine<'_, T> {
-    /// `C` vectors from number `i` on, of which only the first `count` numbers are there if `count < V::N`.
+    /// `C` vectors from number `i` on, or only the first `count` numbers of one if `PART`.
+    #[allow(clippy::needless_range_loop, reason = "indices of constant arrays, to be unrolled")]
     #[inline(always)]
-    fn chunk<V: Vector<T>, const C: usize>(&mut self, i: usize, h: &[T], count: usize) {
+    fn chunk<V: Vector<T>, const C: usize, const PART: bool>(&mut self, i: usize, h: &[T], count: usize) {
         let stride = self.out.len();
-        let width = if count == V::N { C * V::N } else { count };
+        let width = if PART { count } else { C * V::N };
         debug_assert!(i + width <= stride && h.len() >= width);
         let load = |from: &[T], at: usize| -> [V; C] {
             debug_assert!(at + width <= from.len());
             // SAFETY: `C` vectors, or `count` numbers, are there: `combine` has checked the lengths.
             std::array::from_fn(|c| unsafe {
                 let from = from.as_ptr().add(at + c * V::N);
-                if count == V::N { V::load(from) } else { V::load_part(from, count) }
+                if PART { V::load_part(from, count) } else { V::load(from) }
             })
         };
         let mut sum = [V::splat(T::ZERO); C];
@@ -123,7 +124,7 @@ impl<T: Kernels> Combine<'_, T> {
             // SAFETY: as for the loads.
             unsafe {
                 let to = self.out.as_mut_ptr().add(i + c * V::N);
-                if count == V::N { value.store(to) } else { value.store_part(to, count) }
+                if PART { value.store_part(to, count) } else { value.store(to) }
             }
         }
     }

@@ -95,6 +95,18 @@ pub trait Vector<T>: Copy {
     fn at_least(self, bound: Self) -> Self;
     /// The number whose exponent field is the lowest bits of `self`'s bits.
     fn exponent(self) -> Self;
+    /// Writes four rows of four numbers, `stride` apart, as columns, `to_stride` apart.
+    /// # Safety
+    /// The rows can be read and the columns written.
+    #[inline(always)]
+    unsafe fn transpose_four(from: *const T, stride: usize, to: *mut T, to_stride: usize) {
+        for i in 0..4 {
+            for j in 0..4 {
+                // SAFETY: the caller's promise.
+                unsafe { to.add(j * to_stride + i).write(from.add(i * stride + j).read()) }
+            }
+        }
+    }
 }
 
 /// Whether a fused multiply-add is one instruction everywhere on this target. Where it is not, the standard library's
