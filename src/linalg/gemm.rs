@@ -186,6 +186,25 @@ impl<T: Kernels> Kernel<T> for OuterAdd<'_, T> {
     fn run<V: Vector<T>>(self) {
         let lanes = self.lanes;
         let (rows, inner) = (self.y.len() / lanes, self.x.len() / lanes);
+        if lanes == 1 {
+            // Column after column, as they lie in memory.
+            let one = T::ONE;
+            let bias = (self.db.len() == rows).then_some((&one, self.db));
+            let columns = self.x.iter().zip(self.dw.chunks_exact_mut(rows.max(1)));
+            for (x, column) in columns.chain(bias) {
+                let product = Product {
+                    a: x,
+                    a_stride: 1,
+                    b: self.y.as_ptr(),
+                    b_stride: rows,
+                    c: column.as_mut_ptr(),
+                    c_stride: rows,
+                };
+                // SAFETY: `column` has `rows` numbers, as `y` has.
+                unsafe { product.row::<V>(rows, 1, Start::Present) }
+            }
+            return;
+        }
         let mut room: Room<T> = [MaybeUninit::uninit(); TILE_LONG * TILE_SHORT];
         let room = room.as_mut_ptr().cast::<T>();
         for first in (0..rows).step_by(TILE_LONG) {
@@ -196,12 +215,8 @@ impl<T: Kernels> Kernel<T> for OuterAdd<'_, T> {
                 // `y`; they are copied into `deep` rows of `tall <= TILE_LONG` numbers of `room`, of which only those are
                 // read. Columns of `dw` are `rows` apart and hold those rows.
                 unsafe {
-                    let tile = if lanes == 1 {
-                        self.y.as_ptr().add(first)
-                    } else {
-                        transpose::<T, V>(self.y.as_ptr().add(first * lanes + lane), lanes, tall, deep, room);
-                        room.cast_const()
-                    };
+                    transpose::<T, V>(self.y.as_ptr().add(first * lanes + lane), lanes, tall, deep, room);
+                    let tile = room.cast_const();
                     let product = Product {
                         a: self.x.as_ptr().add(lane),
                         a_stride: lanes,
