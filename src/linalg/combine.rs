@@ -1,7 +1,7 @@
 //! Sums of blocks with a step size for each lane, as steppers need them, and products with lanes in groups.
 
 use super::dispatch::{Kernel, dispatch};
-use super::vector::{Kernels, Vector};
+use super::vector::{Kernels, Vector, load_several};
 use crate::Real;
 
 /// `out = base + h ⊙ Σ_j c_j k_j`: `stages` holds the blocks `k_j` one after another, each as long as `out`; lane `l`
@@ -101,28 +101,23 @@ impl<T: Kernels> Combine<'_, T> {
         let stride = self.out.len();
         let width = if PART { count } else { C * V::N };
         debug_assert!(i + width <= stride && h.len() >= width);
-        let load = |from: &[T], at: usize| -> [V; C] {
-            debug_assert!(at + width <= from.len());
-            // SAFETY: `C` vectors, or `count` numbers, are there: `combine` has checked the lengths.
-            std::array::from_fn(|c| unsafe {
-                let from = from.as_ptr().add(at + c * V::N);
-                if PART { V::load_part(from, count) } else { V::load(from) }
-            })
-        };
-        let mut sum = [V::splat(T::ZERO); C];
-        for (j, &coefficient) in self.coefficients.iter().enumerate() {
-            let stage = load(self.stages, j * stride + i);
-            let coefficient = V::splat(coefficient);
-            for c in 0..C {
-                sum[c] = coefficient.fma(stage[c], sum[c]);
+        // SAFETY: `C` vectors, or `count` numbers, are there: `combine` has checked the lengths.
+        unsafe {
+            let mut sum = [V::splat(T::ZERO); C];
+            for (j, &coefficient) in self.coefficients.iter().enumerate() {
+                let stage = load_several::<T, V, C, PART>(self.stages.as_ptr().add(j * stride + i), count);
+                let coefficient = V::splat(coefficient);
+                for c in 0..C {
+                    sum[c] = coefficient.fma(stage[c], sum[c]);
+                }
             }
-        }
-        let base = if self.base.is_empty() { [V::splat(T::ZERO); C] } else { load(self.base, i) };
-        let h = load(h, 0);
-        for c in 0..C {
-            let value = h[c].fma(sum[c], base[c]);
-            // SAFETY: as for the loads.
-            unsafe {
+            let mut base = [V::splat(T::ZERO); C];
+            if !self.base.is_empty() {
+                base = load_several::<T, V, C, PART>(self.base.as_ptr().add(i), count);
+            }
+            let h = load_several::<T, V, C, PART>(h.as_ptr(), count);
+            for c in 0..C {
+                let value = h[c].fma(sum[c], base[c]);
                 let to = self.out.as_mut_ptr().add(i + c * V::N);
                 if PART { value.store_part(to, count) } else { value.store(to) }
             }

@@ -4,7 +4,7 @@
 //! the inner index in order; tiles, blocks and the shape of the work decide only which chains run side by side.
 
 use super::dispatch::{Kernel, dispatch};
-use super::vector::{Kernels, Vector};
+use super::vector::{Kernels, Vector, load_several};
 use crate::Real;
 use std::mem::MaybeUninit;
 
@@ -186,7 +186,7 @@ impl<T: Kernels> Kernel<T> for OuterAdd<'_, T> {
     fn run<V: Vector<T>>(self) {
         let lanes = self.lanes;
         let (rows, inner) = (self.y.len() / lanes, self.x.len() / lanes);
-        if lanes == 1 {
+        if lanes == 1 && rows > TILE_LONG {
             // Column after column, as they lie in memory.
             let one = T::ONE;
             let bias = (self.db.len() == rows).then_some((&one, self.db));
@@ -467,21 +467,18 @@ impl<T: Kernels> Product<T> {
     ) {
         // SAFETY: the caller's promise.
         unsafe {
-            let load = |from: *const T| -> [V; C] {
-                std::array::from_fn(|c| {
-                    let from = from.add(c * V::N);
-                    if PART && c == C - 1 { V::load_part(from, last) } else { V::load(from) }
-                })
-            };
-            let mut sums: [[V; C]; R] = match start {
-                Start::Zero => [[V::splat(T::ZERO); C]; R],
-                Start::Column(bias) => std::array::from_fn(|r| [V::splat(*bias.add(r)); C]),
-                Start::Row(bias) => [load(bias); R],
-                Start::Present => std::array::from_fn(|r| load(self.c.add(r * self.c_stride))),
-            };
+            let mut sums = [[V::splat(T::ZERO); C]; R];
+            for r in 0..R {
+                match start {
+                    Start::Zero => {}
+                    Start::Column(bias) => sums[r] = [V::splat(*bias.add(r)); C],
+                    Start::Row(bias) => sums[r] = load_several::<T, V, C, PART>(bias, last),
+                    Start::Present => sums[r] = load_several::<T, V, C, PART>(self.c.add(r * self.c_stride), last),
+                }
+            }
             let (mut a, mut b) = (self.a, self.b);
             for _ in 0..depth {
-                let row = load(b);
+                let row = load_several::<T, V, C, PART>(b, last);
                 for r in 0..R {
                     let factor = V::splat(*a.add(if ROWS { r * self.a_stride } else { r }));
                     for c in 0..C {

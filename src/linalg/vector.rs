@@ -222,3 +222,27 @@ macro_rules! portable {
 
 portable!(f32, 4, 23);
 portable!(f64, 2, 52);
+
+/// `C` vectors from an address on; if `PART`, only `last` numbers of the last one.
+///
+/// A function and no closure: what the caller's instruction set must reach has to be `#[inline(always)]`.
+///
+/// # Safety
+/// Those numbers can be read.
+#[inline(always)]
+pub(super) unsafe fn load_several<T: Kernels, V: Vector<T>, const C: usize, const PART: bool>(
+    from: *const T,
+    last: usize,
+) -> [V; C] {
+    let mut several = [V::splat(T::ZERO); C];
+    let mut c = 0;
+    while c < C {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let from = from.add(c * V::N);
+            several[c] = if PART && c == C - 1 { V::load_part(from, last) } else { V::load(from) };
+        }
+        c += 1;
+    }
+    several
+}

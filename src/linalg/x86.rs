@@ -95,8 +95,8 @@ macro_rules! vector {
 unsafe fn transpose_doubles(from: *const f64, stride: usize, to: *mut f64, to_stride: usize) {
     // SAFETY: the caller's promise.
     unsafe {
-        let row = |i: usize| _mm256_loadu_pd(from.add(i * stride));
-        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+        let (a, b) = (_mm256_loadu_pd(from), _mm256_loadu_pd(from.add(stride)));
+        let (c, d) = (_mm256_loadu_pd(from.add(2 * stride)), _mm256_loadu_pd(from.add(3 * stride)));
         let (ab0, ab1) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
         let (cd0, cd1) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
         _mm256_storeu_pd(to, _mm256_permute2f128_pd::<0x20>(ab0, cd0));
@@ -112,8 +112,8 @@ unsafe fn transpose_doubles(from: *const f64, stride: usize, to: *mut f64, to_st
 unsafe fn transpose_floats(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
     // SAFETY: the caller's promise.
     unsafe {
-        let row = |i: usize| _mm_loadu_ps(from.add(i * stride));
-        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+        let (a, b) = (_mm_loadu_ps(from), _mm_loadu_ps(from.add(stride)));
+        let (c, d) = (_mm_loadu_ps(from.add(2 * stride)), _mm_loadu_ps(from.add(3 * stride)));
         let (ab0, ab1) = (_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
         let (cd0, cd1) = (_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
         _mm_storeu_ps(to, _mm_movelh_ps(ab0, cd0));
