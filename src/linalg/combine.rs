@@ -10,7 +10,7 @@ use crate::Real;
 /// The sum over stages is one chain of fused multiply-adds in order, begun at zero, so that a number's bits depend on that
 /// number alone. Every number is read once and written once.
 pub fn combine<T: Real>(base: &[T], h: &[T], coefficients: &[T], stages: &[T], out: &mut [T]) {
-    debug_assert!(!h.is_empty() && out.len().is_multiple_of(h.len()));
+    assert!(out.len().is_multiple_of(h.len()));
     debug_assert!(base.is_empty() || base.len() == out.len());
     assert!(stages.len() >= coefficients.len() * out.len() && (base.is_empty() || base.len() >= out.len()));
     dispatch(Combine { base, h, coefficients, stages, out });
@@ -20,17 +20,17 @@ pub fn combine<T: Real>(base: &[T], h: &[T], coefficients: &[T], stages: &[T], o
 ///
 /// Each number is `fma(a·h, x, out)`, whatever stands beside it.
 pub fn scaled_add<T: Real>(a: T, h: &[T], x: &[T], out: &mut [T]) {
-    debug_assert!(!h.is_empty() && out.len().is_multiple_of(h.len()) && x.len() == out.len());
-    assert!(x.len() >= out.len());
+    debug_assert!(x.len() == out.len());
+    assert!(out.len().is_multiple_of(h.len()) && x.len() >= out.len());
     dispatch(ScaledAdd { a, h, x, out });
 }
 
 /// `out = d ⊙ v`, where `d` is `rows × points` and `v` is `rows × (groups·points)`: every group of `points` lanes in a
 /// row of `v` is multiplied by that row of `d`.
 pub fn multiply_points<T: Real>(d: &[T], points: usize, v: &[T], out: &mut [T], lanes: usize) {
-    debug_assert!(points > 0 && lanes.is_multiple_of(points) && out.len().is_multiple_of(lanes));
+    assert!(points > 0 && lanes.is_multiple_of(points) && out.len().is_multiple_of(lanes));
     debug_assert!(v.len() == out.len() && d.len() == out.len() / lanes * points);
-    assert!(v.len() >= out.len() && d.len() >= out.len() / points.max(lanes) * points);
+    assert!(v.len() >= out.len() && (out.is_empty() || d.len() >= out.len() / lanes * points));
     dispatch(MultiplyPoints { d, points, v, out, lanes });
 }
 

@@ -41,7 +41,7 @@ pub fn outer_add<T: Real>(y: &[T], x: &[T], dw: &mut [T], db: &mut [T], lanes: u
     let (rows, inner) = (y.len() / lanes, x.len() / lanes);
     debug_assert!(y.len() == rows * lanes && x.len() == inner * lanes && dw.len() == rows * inner);
     debug_assert!(db.is_empty() || db.len() == rows);
-    assert!(dw.len() >= rows * inner && db.len() <= rows);
+    assert!(dw.len() >= rows * inner && (db.is_empty() || db.len() == rows));
     dispatch(OuterAdd { y, x, dw, db, lanes });
 }
 
