@@ -1,7 +1,7 @@
 //! Sums of blocks with a step size for each lane, as steppers need them, and products with lanes in groups.
 
 use super::dispatch::{Kernel, dispatch};
-use super::vector::{Kernels, Vector};
+use super::vector::{Kernels, Vector, load_several};
 use crate::Real;
 
 /// `out = base + h ⊙ Σ_j c_j k_j`: `stages` holds the blocks `k_j` one after another, each as long as `out`; lane `l`
@@ -10,7 +10,7 @@ use crate::Real;
 /// The sum over stages is one chain of fused multiply-adds in order, begun at zero, so that a number's bits depend on that
 /// number alone. Every number is read once and written once.
 pub fn combine<T: Real>(base: &[T], h: &[T], coefficients: &[T], stages: &[T], out: &mut [T]) {
-    debug_assert!(!h.is_empty() && out.len().is_multiple_of(h.len()));
+    assert!(out.len().is_multiple_of(h.len()));
     debug_assert!(base.is_empty() || base.len() == out.len());
     assert!(stages.len() >= coefficients.len() * out.len() && (base.is_empty() || base.len() >= out.len()));
     dispatch(Combine { base, h, coefficients, stages, out });
@@ -20,17 +20,17 @@ pub fn combine<T: Real>(base: &[T], h: &[T], coefficients: &[T], stages: &[T], o
 ///
 /// Each number is `fma(a·h, x, out)`, whatever stands beside it.
 pub fn scaled_add<T: Real>(a: T, h: &[T], x: &[T], out: &mut [T]) {
-    debug_assert!(!h.is_empty() && out.len().is_multiple_of(h.len()) && x.len() == out.len());
-    assert!(x.len() >= out.len());
+    debug_assert!(x.len() == out.len());
+    assert!(out.len().is_multiple_of(h.len()) && x.len() >= out.len());
     dispatch(ScaledAdd { a, h, x, out });
 }
 
 /// `out = d ⊙ v`, where `d` is `rows × points` and `v` is `rows × (groups·points)`: every group of `points` lanes in a
 /// row of `v` is multiplied by that row of `d`.
 pub fn multiply_points<T: Real>(d: &[T], points: usize, v: &[T], out: &mut [T], lanes: usize) {
-    debug_assert!(points > 0 && lanes.is_multiple_of(points) && out.len().is_multiple_of(lanes));
+    assert!(points > 0 && lanes.is_multiple_of(points) && out.len().is_multiple_of(lanes));
     debug_assert!(v.len() == out.len() && d.len() == out.len() / lanes * points);
-    assert!(v.len() >= out.len() && d.len() >= out.len() / points.max(lanes) * points);
+    assert!(v.len() >= out.len() && (out.is_empty() || d.len() >= out.len() / lanes * points));
     dispatch(MultiplyPoints { d, points, v, out, lanes });
 }
 
@@ -79,51 +79,47 @@ impl<T: Kernels> Kernel<T> for Combine<'_, T> {
         with_steps::<T, V>(h, len, |h, start, end| {
             let mut i = start;
             while i + 4 * V::N <= end {
-                self.chunk::<V, 4>(i, &h[i - start..], V::N);
+                self.chunk::<V, 4, false>(i, &h[i - start..], V::N);
                 i += 4 * V::N;
             }
             while i + V::N <= end {
-                self.chunk::<V, 1>(i, &h[i - start..], V::N);
+                self.chunk::<V, 1, false>(i, &h[i - start..], V::N);
                 i += V::N;
             }
             if i < end {
-                self.chunk::<V, 1>(i, &h[i - start..], end - i);
+                self.chunk::<V, 1, true>(i, &h[i - start..], end - i);
             }
         });
     }
 }
 
 impl<T: Kernels> Combine<'_, T> {
-    /// `C` vectors from number `i` on, of which only the first `count` numbers are there if `count < V::N`.
+    /// `C` vectors from number `i` on, or only the first `count` numbers of one if `PART`.
+    #[allow(clippy::needless_range_loop, reason = "indices of constant arrays, to be unrolled")]
     #[inline(always)]
-    fn chunk<V: Vector<T>, const C: usize>(&mut self, i: usize, h: &[T], count: usize) {
+    fn chunk<V: Vector<T>, const C: usize, const PART: bool>(&mut self, i: usize, h: &[T], count: usize) {
         let stride = self.out.len();
-        let width = if count == V::N { C * V::N } else { count };
+        let width = if PART { count } else { C * V::N };
         debug_assert!(i + width <= stride && h.len() >= width);
-        let load = |from: &[T], at: usize| -> [V; C] {
-            debug_assert!(at + width <= from.len());
-            // SAFETY: `C` vectors, or `count` numbers, are there: `combine` has checked the lengths.
-            std::array::from_fn(|c| unsafe {
-                let from = from.as_ptr().add(at + c * V::N);
-                if count == V::N { V::load(from) } else { V::load_part(from, count) }
-            })
-        };
-        let mut sum = [V::splat(T::ZERO); C];
-        for (j, &coefficient) in self.coefficients.iter().enumerate() {
-            let stage = load(self.stages, j * stride + i);
-            let coefficient = V::splat(coefficient);
-            for c in 0..C {
-                sum[c] = coefficient.fma(stage[c], sum[c]);
+        // SAFETY: `C` vectors, or `count` numbers, are there: `combine` has checked the lengths.
+        unsafe {
+            let mut sum = [V::splat(T::ZERO); C];
+            for (j, &coefficient) in self.coefficients.iter().enumerate() {
+                let stage = load_several::<T, V, C, PART>(self.stages.as_ptr().add(j * stride + i), count);
+                let coefficient = V::splat(coefficient);
+                for c in 0..C {
+                    sum[c] = coefficient.fma(stage[c], sum[c]);
+                }
             }
-        }
-        let base = if self.base.is_empty() { [V::splat(T::ZERO); C] } else { load(self.base, i) };
-        let h = load(h, 0);
-        for c in 0..C {
-            let value = h[c].fma(sum[c], base[c]);
-            // SAFETY: as for the loads.
-            unsafe {
+            let mut base = [V::splat(T::ZERO); C];
+            if !self.base.is_empty() {
+                base = load_several::<T, V, C, PART>(self.base.as_ptr().add(i), count);
+            }
+            let h = load_several::<T, V, C, PART>(h.as_ptr(), count);
+            for c in 0..C {
+                let value = h[c].fma(sum[c], base[c]);
                 let to = self.out.as_mut_ptr().add(i + c * V::N);
-                if count == V::N { value.store(to) } else { value.store_part(to, count) }
+                if PART { value.store_part(to, count) } else { value.store(to) }
             }
         }
     }

@@ -4,8 +4,9 @@
 //! the inner index in order; tiles, blocks and the shape of the work decide only which chains run side by side.
 
 use super::dispatch::{Kernel, dispatch};
-use super::vector::{Kernels, Vector};
+use super::vector::{Kernels, Vector, load_several};
 use crate::Real;
+use std::mem::MaybeUninit;
 
 /// `out = W·x + b` for every lane: `W` is `rows × inner` column by column, `b` has `rows` numbers (or none), `x` is
 /// `inner × lanes`, `out` is `rows × lanes`.
@@ -40,7 +41,7 @@ pub fn outer_add<T: Real>(y: &[T], x: &[T], dw: &mut [T], db: &mut [T], lanes: u
     let (rows, inner) = (y.len() / lanes, x.len() / lanes);
     debug_assert!(y.len() == rows * lanes && x.len() == inner * lanes && dw.len() == rows * inner);
     debug_assert!(db.is_empty() || db.len() == rows);
-    assert!(dw.len() >= rows * inner && db.len() <= rows);
+    assert!(dw.len() >= rows * inner && (db.is_empty() || db.len() == rows));
     dispatch(OuterAdd { y, x, dw, db, lanes });
 }
 
@@ -138,6 +139,40 @@ fn dot_columns<T: Kernels, V: Vector<T>>(w: &[T], y: &[T], out: &mut [T]) {
     }
 }
 
+/// Rows and columns of the part of a matrix that is transposed at a time.
+const TILE_LONG: usize = 64;
+const TILE_SHORT: usize = 32;
+
+/// Room for a transposed part.
+type Room<T> = [MaybeUninit<T>; TILE_LONG * TILE_SHORT];
+
+/// Writes `rows` rows of `columns` numbers as `columns` rows of `rows` numbers, one after another.
+///
+/// # Safety
+/// The rows, `stride` apart, can be read, and `rows · columns` numbers can be written at `to`.
+#[inline(always)]
+unsafe fn transpose<T: Kernels, V: Vector<T>>(from: *const T, stride: usize, rows: usize, columns: usize, to: *mut T) {
+    let (tall, wide) = (rows - rows % 4, columns - columns % 4);
+    // SAFETY: squares of four lie in the part; the loops over single numbers cover what they leave.
+    unsafe {
+        for i in (0..tall).step_by(4) {
+            for j in (0..wide).step_by(4) {
+                V::transpose_four(from.add(i * stride + j), stride, to.add(j * rows + i), rows);
+            }
+            for j in wide..columns {
+                for i in i..i + 4 {
+                    *to.add(j * rows + i) = *from.add(i * stride + j);
+                }
+            }
+        }
+        for i in tall..rows {
+            for j in 0..columns {
+                *to.add(j * rows + i) = *from.add(i * stride + j);
+            }
+        }
+    }
+}
+
 pub(super) struct OuterAdd<'a, T> {
     pub y: &'a [T],
     pub x: &'a [T],
@@ -146,36 +181,42 @@ pub(super) struct OuterAdd<'a, T> {
     pub lanes: usize,
 }
 
-/// Lanes and rows of the part of `y` that is transposed at a time.
-const TILE_LANES: usize = 32;
-const TILE_ROWS: usize = 64;
-
 impl<T: Kernels> Kernel<T> for OuterAdd<'_, T> {
     #[inline(always)]
     fn run<V: Vector<T>>(self) {
         let lanes = self.lanes;
         let (rows, inner) = (self.y.len() / lanes, self.x.len() / lanes);
-        let mut room = [std::mem::MaybeUninit::<T>::uninit(); TILE_LANES * TILE_ROWS];
+        if lanes == 1 && rows > TILE_LONG {
+            // Column after column, as they lie in memory.
+            let one = T::ONE;
+            let bias = (self.db.len() == rows).then_some((&one, self.db));
+            let columns = self.x.iter().zip(self.dw.chunks_exact_mut(rows.max(1)));
+            for (x, column) in columns.chain(bias) {
+                let product = Product {
+                    a: x,
+                    a_stride: 1,
+                    b: self.y.as_ptr(),
+                    b_stride: rows,
+                    c: column.as_mut_ptr(),
+                    c_stride: rows,
+                };
+                // SAFETY: `column` has `rows` numbers, as `y` has.
+                unsafe { product.row::<V>(rows, 1, Start::Present) }
+            }
+            return;
+        }
+        let mut room: Room<T> = [MaybeUninit::uninit(); TILE_LONG * TILE_SHORT];
         let room = room.as_mut_ptr().cast::<T>();
-        for first in (0..rows).step_by(TILE_ROWS) {
-            let tall = (rows - first).min(TILE_ROWS);
-            for lane in (0..lanes).step_by(TILE_LANES) {
-                let deep = (lanes - lane).min(TILE_LANES);
+        for first in (0..rows).step_by(TILE_LONG) {
+            let tall = (rows - first).min(TILE_LONG);
+            for lane in (0..lanes).step_by(TILE_SHORT) {
+                let deep = (lanes - lane).min(TILE_SHORT);
                 // SAFETY: `outer_add` has checked the shapes. Rows `first..first + tall` of lanes `lane..lane + deep` lie in
-                // `y`; they are copied into `deep` rows of `tall <= TILE_ROWS` numbers of `room`, of which only those are
+                // `y`; they are copied into `deep` rows of `tall <= TILE_LONG` numbers of `room`, of which only those are
                 // read. Columns of `dw` are `rows` apart and hold those rows.
                 unsafe {
-                    let tile = if lanes == 1 {
-                        self.y.as_ptr().add(first)
-                    } else {
-                        for i in 0..tall {
-                            let from = self.y.as_ptr().add((first + i) * lanes + lane);
-                            for l in 0..deep {
-                                room.add(l * tall + i).write(*from.add(l));
-                            }
-                        }
-                        room.cast_const()
-                    };
+                    transpose::<T, V>(self.y.as_ptr().add(first * lanes + lane), lanes, tall, deep, room);
+                    let tile = room.cast_const();
                     let product = Product {
                         a: self.x.as_ptr().add(lane),
                         a_stride: lanes,
@@ -391,15 +432,22 @@ impl<T: Kernels> Product<T> {
     /// As for `run`.
     #[inline(always)]
     unsafe fn sum_rows<V: Vector<T>>(self, n: usize, depth: usize) {
-        for j in (0..n).step_by(V::N) {
-            let count = (n - j).min(V::N);
-            // SAFETY: `count` numbers from column `j` on are there.
-            unsafe {
-                let mut sum = V::load_part(self.c.add(j), count);
+        // SAFETY: the numbers from column `j` on are there.
+        unsafe {
+            let full = n - n % V::N;
+            for j in (0..full).step_by(V::N) {
+                let mut sum = V::load(self.c.add(j));
                 for k in 0..depth {
-                    sum = sum.add(V::load_part(self.b.add(k * self.b_stride + j), count));
+                    sum = sum.add(V::load(self.b.add(k * self.b_stride + j)));
                 }
-                sum.store_part(self.c.add(j), count);
+                sum.store(self.c.add(j));
+            }
+            if full < n {
+                let mut sum = V::load_part(self.c.add(full), n - full);
+                for k in 0..depth {
+                    sum = sum.add(V::load_part(self.b.add(k * self.b_stride + full), n - full));
+                }
+                sum.store_part(self.c.add(full), n - full);
             }
         }
     }
@@ -409,6 +457,7 @@ impl<T: Kernels> Product<T> {
     ///
     /// # Safety
     /// As for `run`.
+    #[allow(clippy::needless_range_loop, reason = "indices of constant arrays, to be unrolled")]
     #[inline(always)]
     unsafe fn tile<V: Vector<T>, const ROWS: bool, const R: usize, const C: usize, const PART: bool>(
         self,
@@ -418,21 +467,18 @@ impl<T: Kernels> Product<T> {
     ) {
         // SAFETY: the caller's promise.
         unsafe {
-            let load = |from: *const T| -> [V; C] {
-                std::array::from_fn(|c| {
-                    let from = from.add(c * V::N);
-                    if PART && c == C - 1 { V::load_part(from, last) } else { V::load(from) }
-                })
-            };
-            let mut sums: [[V; C]; R] = match start {
-                Start::Zero => [[V::splat(T::ZERO); C]; R],
-                Start::Column(bias) => std::array::from_fn(|r| [V::splat(*bias.add(r)); C]),
-                Start::Row(bias) => [load(bias); R],
-                Start::Present => std::array::from_fn(|r| load(self.c.add(r * self.c_stride))),
-            };
+            let mut sums = [[V::splat(T::ZERO); C]; R];
+            for r in 0..R {
+                match start {
+                    Start::Zero => {}
+                    Start::Column(bias) => sums[r] = [V::splat(*bias.add(r)); C],
+                    Start::Row(bias) => sums[r] = load_several::<T, V, C, PART>(bias, last),
+                    Start::Present => sums[r] = load_several::<T, V, C, PART>(self.c.add(r * self.c_stride), last),
+                }
+            }
             let (mut a, mut b) = (self.a, self.b);
             for _ in 0..depth {
-                let row = load(b);
+                let row = load_several::<T, V, C, PART>(b, last);
                 for r in 0..R {
                     let factor = V::splat(*a.add(if ROWS { r * self.a_stride } else { r }));
                     for c in 0..C {

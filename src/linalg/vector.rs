@@ -95,6 +95,18 @@ pub trait Vector<T>: Copy {
     fn at_least(self, bound: Self) -> Self;
     /// The number whose exponent field is the lowest bits of `self`'s bits.
     fn exponent(self) -> Self;
+    /// Writes four rows of four numbers, `stride` apart, as columns, `to_stride` apart.
+    /// # Safety
+    /// The rows can be read and the columns written.
+    #[inline(always)]
+    unsafe fn transpose_four(from: *const T, stride: usize, to: *mut T, to_stride: usize) {
+        for i in 0..4 {
+            for j in 0..4 {
+                // SAFETY: the caller's promise.
+                unsafe { to.add(j * to_stride + i).write(from.add(i * stride + j).read()) }
+            }
+        }
+    }
 }
 
 /// Whether a fused multiply-add is one instruction everywhere on this target. Where it is not, the standard library's
@@ -210,3 +222,27 @@ macro_rules! portable {
 
 portable!(f32, 4, 23);
 portable!(f64, 2, 52);
+
+/// `C` vectors from an address on; if `PART`, only `last` numbers of the last one.
+///
+/// A function and no closure: what the caller's instruction set must reach has to be `#[inline(always)]`.
+///
+/// # Safety
+/// Those numbers can be read.
+#[inline(always)]
+pub(super) unsafe fn load_several<T: Kernels, V: Vector<T>, const C: usize, const PART: bool>(
+    from: *const T,
+    last: usize,
+) -> [V; C] {
+    let mut several = [V::splat(T::ZERO); C];
+    let mut c = 0;
+    while c < C {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let from = from.add(c * V::N);
+            several[c] = if PART && c == C - 1 { V::load_part(from, last) } else { V::load(from) };
+        }
+        c += 1;
+    }
+    several
+}

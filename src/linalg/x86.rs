@@ -12,7 +12,8 @@ static FIRST_32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 
 macro_rules! vector {
     (
         $(#[$doc:meta])* $name:ident($raw:ident) of $n:literal $T:ident, $registers:literal registers;
-        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $fma:ident $max:ident $min:ident;
+        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $fma:ident $max:ident $min:ident
+        $transpose:ident;
         $($own:item)*
     ) => {
         $(#[$doc])*
@@ -78,16 +79,55 @@ macro_rules! vector {
                 // SAFETY: see the macro.
                 Self(unsafe { $max(bound.0, self.0) })
             }
+            #[inline(always)]
+            unsafe fn transpose_four(from: *const $T, stride: usize, to: *mut $T, to_stride: usize) {
+                // SAFETY: see the macro.
+                unsafe { $transpose(from, stride, to, to_stride) }
+            }
             $($own)*
         }
     };
+}
+
+/// # Safety
+/// AVX is there; four numbers can be read at each of four rows, and written at each of four columns.
+#[inline(always)]
+unsafe fn transpose_doubles(from: *const f64, stride: usize, to: *mut f64, to_stride: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (a, b) = (_mm256_loadu_pd(from), _mm256_loadu_pd(from.add(stride)));
+        let (c, d) = (_mm256_loadu_pd(from.add(2 * stride)), _mm256_loadu_pd(from.add(3 * stride)));
+        let (ab0, ab1) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        let (cd0, cd1) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
+        _mm256_storeu_pd(to, _mm256_permute2f128_pd::<0x20>(ab0, cd0));
+        _mm256_storeu_pd(to.add(to_stride), _mm256_permute2f128_pd::<0x20>(ab1, cd1));
+        _mm256_storeu_pd(to.add(2 * to_stride), _mm256_permute2f128_pd::<0x31>(ab0, cd0));
+        _mm256_storeu_pd(to.add(3 * to_stride), _mm256_permute2f128_pd::<0x31>(ab1, cd1));
+    }
+}
+
+/// # Safety
+/// As for `transpose_doubles`.
+#[inline(always)]
+unsafe fn transpose_floats(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (a, b) = (_mm_loadu_ps(from), _mm_loadu_ps(from.add(stride)));
+        let (c, d) = (_mm_loadu_ps(from.add(2 * stride)), _mm_loadu_ps(from.add(3 * stride)));
+        let (ab0, ab1) = (_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+        let (cd0, cd1) = (_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+        _mm_storeu_ps(to, _mm_movelh_ps(ab0, cd0));
+        _mm_storeu_ps(to.add(to_stride), _mm_movehl_ps(cd0, ab0));
+        _mm_storeu_ps(to.add(2 * to_stride), _mm_movelh_ps(ab1, cd1));
+        _mm_storeu_ps(to.add(3 * to_stride), _mm_movehl_ps(cd1, ab1));
+    }
 }
 
 vector! {
     /// Four doubles of AVX2.
     F64x4(__m256d) of 4 f64, 16 registers;
     _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
-    _mm256_fmadd_pd _mm256_max_pd _mm256_min_pd;
+    _mm256_fmadd_pd _mm256_max_pd _mm256_min_pd transpose_doubles;
 
     type Mask = __m256d;
 
@@ -152,7 +192,7 @@ vector! {
     /// Eight floats of AVX2.
     F32x8(__m256) of 8 f32, 16 registers;
     _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
-    _mm256_fmadd_ps _mm256_max_ps _mm256_min_ps;
+    _mm256_fmadd_ps _mm256_max_ps _mm256_min_ps transpose_floats;
 
     type Mask = __m256;
 
@@ -221,7 +261,7 @@ vector! {
     /// Eight doubles of AVX-512.
     F64x8(__m512d) of 8 f64, 32 registers;
     _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
-    _mm512_fmadd_pd _mm512_max_pd _mm512_min_pd;
+    _mm512_fmadd_pd _mm512_max_pd _mm512_min_pd transpose_doubles;
 
     type Mask = __mmask8;
 
@@ -269,7 +309,7 @@ vector! {
     /// Sixteen floats of AVX-512.
     F32x16(__m512) of 16 f32, 32 registers;
     _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
-    _mm512_fmadd_ps _mm512_max_ps _mm512_min_ps;
+    _mm512_fmadd_ps _mm512_max_ps _mm512_min_ps transpose_floats;
 
     type Mask = __mmask16;
 

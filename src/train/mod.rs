@@ -16,4 +16,4 @@ pub use metrics::{Metrics, baselines};
 pub use objective::{Objective, Outcome, StartNoise};
 pub use run::Run;
 pub use spec::TrainSpec;
-pub use trainer::{Best, LogRow, Stopped, TrainState, Trainer};
+pub use trainer::{Best, LogRow, Phase, Stopped, TrainState, Trainer};

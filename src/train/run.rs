@@ -1,6 +1,6 @@
 //! A fit from a panel to a model that predicts.
 
-use super::{FitConfig, TrainState, Trainer};
+use super::{Best, FitConfig, Phase, TrainState, Trainer};
 use crate::models::{Anchor, Fitted, NeuralOde};
 use crate::series::Panel;
 use crate::series::scale::{Scaling, Transform};
@@ -81,9 +81,11 @@ impl Run {
     /// If training has not looked at any parameters yet.
     pub fn finish(&self, state: &TrainState) -> Result<Fitted> {
         let trainer = self.trainer()?;
-        let (values, stage) = match &state.best {
-            Some(best) => (&best.values, best.stage),
-            None => (&state.values, self.config.training.stage(state.epoch.saturating_sub(1))),
+        // A refit that was cut short knows less than the best of the search.
+        let done = |best: &Best| state.phase == Phase::Refit && state.epoch >= best.epoch;
+        let (values, phase, stage) = match &state.best {
+            Some(best) if !done(best) => (&best.values, Phase::Search, best.stage),
+            _ => (&state.average, state.phase, self.config.training.stage(state.epoch.saturating_sub(1))),
         };
         let (params, starts) = values.split_at(self.model.param_count());
         let mut fitted = Fitted {
@@ -105,8 +107,19 @@ impl Run {
                 .map(|(s, part)| end_of(s.times, part.test.start))
                 .collect(),
         };
-        let known = Fitted::learned(&trainer.windows(stage), &self.scaled, starts, self.model.state_dim());
-        fitted.noise = self.noise(&fitted, &known)?;
+        let learned = |phase, stage, starts| {
+            Fitted::learned(&trainer.windows(phase, stage), &self.scaled, starts, self.model.state_dim())
+        };
+        let known = learned(phase, stage, starts);
+        fitted.noise = match &state.best {
+            Some(best) => {
+                let (params, starts) = best.values.split_at(self.model.param_count());
+                let horizon = self.config.training.horizons()[best.stage];
+                let searched = Fitted { params: params.to_vec(), horizon, ..fitted.clone() };
+                self.noise(&searched, &learned(Phase::Search, best.stage, starts))?
+            }
+            None => self.noise(&fitted, &known)?,
+        };
         let rows: Vec<usize> = self.split.series.iter().map(|s| s.test.start).collect();
         fitted.anchors = fitted.condition(&self.scaled, &rows, &known)?;
         Ok(fitted)

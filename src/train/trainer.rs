@@ -6,25 +6,30 @@ use crate::models::NeuralOde;
 use crate::models::segments::{self, Segment};
 use crate::nn::{AdamW, Schedule, clip_norm};
 use crate::series::Panel;
-use crate::series::split::{Role, Split};
+use crate::series::split::{SeriesSplit, Split};
 use crate::solve::Options;
 use crate::{Error, Result};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Everything that decides how training goes on. A run stopped at any epoch and resumed from its state ends in the same
 /// bits as one that was not.
 #[derive(Clone, Debug)]
 pub struct TrainState {
-    /// Epochs done.
+    /// What is being done.
+    pub phase: Phase,
+    /// Epochs of this phase done.
     pub epoch: usize,
     /// The model's parameters, then the learned starts of the present stage.
     pub values: Vec<f64>,
+    /// Their exponential average over recent steps: what is judged and kept (Polyak & Juditsky 1992).
+    pub average: Vec<f64>,
     /// The optimiser.
     pub optimizer: AdamW<f64>,
-    /// The best values so far.
+    /// The best averages on the validation part so far.
     pub best: Option<Best>,
     /// Looks at the validation part since then.
     pub looks_since_best: usize,
@@ -34,6 +39,16 @@ pub struct TrainState {
     pub log: Vec<LogRow>,
 }
 
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Fitting the rows before the validation part and watching that part.
+    Search,
+    /// Fitting all training rows anew, for as many epochs as the search found best.
+    Refit,
+}
+
 /// The best parameters so far.
 #[derive(Clone, Debug)]
 pub struct Best {
@@ -41,7 +56,7 @@ pub struct Best {
     pub epoch: usize,
     /// The stage, which says how many learned starts there are.
     pub stage: usize,
-    /// Mean squared scaled error on the validation part (the training part if there is none).
+    /// Mean squared scaled error on the validation part.
     pub score: f64,
     /// Parameters, then learned starts.
     pub values: Vec<f64>,
@@ -50,7 +65,9 @@ pub struct Best {
 /// What an epoch did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogRow {
-    /// Counted from 1.
+    /// What was being done.
+    pub phase: Phase,
+    /// Counted from 1 in each phase.
     pub epoch: usize,
     /// Rows a trajectory spans.
     pub horizon: usize,
@@ -86,14 +103,18 @@ pub struct Trainer<'a> {
     seed: u64,
     /// Which values decay: matrices do.
     decays: Vec<bool>,
-    /// A panel's series that are fitted, with their fitted rows.
-    fitted: Vec<(usize, std::ops::Range<usize>)>,
-    /// Validation parts: series and rows, both of the series.
-    validation: Vec<(usize, std::ops::Range<usize>)>,
+    /// Series that the search fits, with the rows of each.
+    searched: Vec<(usize, Range<usize>)>,
+    /// Series that the refit fits: the validation part among them.
+    refitted: Vec<(usize, Range<usize>)>,
+    /// Validation parts: series and rows of each.
+    validation: Vec<(usize, Range<usize>)>,
 }
 
 /// Steps in a row that may be left out before training gives up.
 const MOST_FAILED_STEPS: usize = 50;
+/// Steps that the average remembers.
+const AVERAGED_STEPS: f64 = 50.0;
 
 impl<'a> Trainer<'a> {
     /// Prepares a run on a panel in the model's units. `weights` has one number a cell, 0 where nothing is observed.
@@ -107,13 +128,22 @@ impl<'a> Trainer<'a> {
         seed: u64,
     ) -> Self {
         let objective = Objective { model, panel, weights, options, continuity: spec.continuity };
-        let parts = split.series.iter().enumerate();
-        let fitted = parts.clone().filter(|(_, s)| s.fitted().len() > 1).map(|(i, s)| (i, s.fitted())).collect();
-        let validation = parts
-            .filter(|(_, s)| s.role != Role::HeldOut && !s.validation.is_empty())
-            .map(|(i, s)| (i, s.validation.clone()));
+        let parts = || split.series.iter().enumerate();
+        let learned = |rows: fn(&SeriesSplit) -> Range<usize>| {
+            parts().map(|(i, s)| (i, rows(s))).filter(|(_, rows)| rows.len() > 1).collect::<Vec<_>>()
+        };
+        let validation = parts().map(|(i, s)| (i, s.validation.clone())).filter(|(_, rows)| !rows.is_empty());
         let decays = model.params().iter().flat_map(|p| std::iter::repeat_n(p.shape.len() == 2, p.len())).collect();
-        Self { objective, split, spec, seed, decays, fitted, validation: validation.collect() }
+        Self {
+            objective,
+            split,
+            spec,
+            seed,
+            decays,
+            searched: learned(SeriesSplit::fitted),
+            refitted: learned(SeriesSplit::training),
+            validation: validation.collect(),
+        }
     }
 
     /// Whether there is a validation part.
@@ -128,19 +158,56 @@ impl<'a> Trainer<'a> {
 
     /// The state before the first epoch.
     pub fn begin(&self) -> TrainState {
+        let values = self.initial(Phase::Search);
+        TrainState {
+            phase: Phase::Search,
+            epoch: 0,
+            average: values.clone(),
+            optimizer: AdamW::new(values.len(), self.spec.weight_decay),
+            values,
+            best: None,
+            looks_since_best: 0,
+            failed_steps: 0,
+            log: Vec::new(),
+        }
+    }
+
+    /// Initial parameters, then the starts of the first stage's windows as observed.
+    fn initial(&self, phase: Phase) -> Vec<f64> {
         let mut values = self.objective.model.initial(self.seed);
-        let windows = self.windows(0);
-        for window in &windows {
+        for window in &self.windows(phase, 0) {
             values.extend(self.observed_start(window));
         }
-        let optimizer = AdamW::new(values.len(), self.spec.weight_decay);
-        TrainState { epoch: 0, values, optimizer, best: None, looks_since_best: 0, failed_steps: 0, log: Vec::new() }
+        values
+    }
+
+    /// What comes next: `None` while the phase goes on, else why training is over. Turns from the search to the refit.
+    pub fn turn(&self, state: &mut TrainState) -> Option<Stopped> {
+        match (state.phase, &state.best) {
+            (Phase::Search, best) if state.epoch >= self.spec.epochs || self.is_out_of_patience(state) => {
+                let Some(best) = best else { return Some(Stopped::Epochs) };
+                if best.epoch == 0 {
+                    return Some(Stopped::Patience);
+                }
+                let values = self.initial(Phase::Refit);
+                state.phase = Phase::Refit;
+                state.epoch = 0;
+                state.average.clone_from(&values);
+                state.optimizer = AdamW::new(values.len(), self.spec.weight_decay);
+                state.values = values;
+                None
+            }
+            (Phase::Refit, Some(best)) if state.epoch >= best.epoch => {
+                Some(if best.epoch < self.spec.epochs { Stopped::Patience } else { Stopped::Epochs })
+            }
+            _ => None,
+        }
     }
 
     /// A window's start as observed: each channel's first observation in the window or after it, else 0.
     fn observed_start(&self, window: &Segment) -> Vec<f64> {
         let (panel, channels) = (self.objective.panel, self.objective.panel.channel_count());
-        let end = panel.row_ptr()[window.series] + self.split.series[window.series].fitted().end;
+        let end = panel.row_ptr()[window.series] + self.split.series[window.series].training().end;
         let observed = |c: usize| {
             let rows = window.rows.start..end;
             rows.map(|row| row * channels + c).find(|&cell| panel.mask()[cell]).map_or(0.0, |cell| panel.values()[cell])
@@ -150,12 +217,16 @@ impl<'a> Trainer<'a> {
         start
     }
 
+    fn learned(&self, phase: Phase) -> &[(usize, Range<usize>)] {
+        if phase == Phase::Search { &self.searched } else { &self.refitted }
+    }
+
     /// The windows of a stage over all fitted rows, none if starts come from the encoder.
-    pub fn windows(&self, stage: usize) -> Vec<Segment> {
+    pub fn windows(&self, phase: Phase, stage: usize) -> Vec<Segment> {
         let mut all = Vec::new();
         if self.objective.model.encoder().is_none() {
             let horizon = self.spec.horizons()[stage];
-            for (series, rows) in &self.fitted {
+            for (series, rows) in self.learned(phase) {
                 let first = all.len();
                 all.extend(segments::windows(self.objective.panel, *series, rows.clone(), horizon, first));
             }
@@ -164,14 +235,14 @@ impl<'a> Trainer<'a> {
     }
 
     /// The trajectories of an epoch.
-    fn segments(&self, stage: usize, epoch: usize) -> Vec<Segment> {
+    fn segments(&self, phase: Phase, stage: usize, epoch: usize) -> Vec<Segment> {
         if self.objective.model.encoder().is_none() {
-            return self.windows(stage);
+            return self.windows(phase, stage);
         }
         let horizon = self.spec.horizons()[stage];
         let mut rng = self.rng(epoch, 1);
         let mut all = Vec::new();
-        for (series, rows) in &self.fitted {
+        for (series, rows) in self.learned(phase) {
             // Anchors leave at least half the horizon to predict, where the series is long enough for that.
             let last = rows.end.saturating_sub(horizon.div_ceil(2)).clamp(1, rows.end - 1);
             for _ in 0..rows.len().div_ceil(horizon) {
@@ -200,7 +271,7 @@ impl<'a> Trainer<'a> {
         if epoch > 0 && stage != self.spec.stage(epoch - 1) {
             self.enter_stage(state, stage);
         }
-        let segments = self.segments(stage, epoch);
+        let segments = self.segments(state.phase, stage, epoch);
         let mut order: Vec<&Segment> = segments.iter().collect();
         let mut rng = self.rng(epoch, 2);
         if order.len() > self.spec.batch {
@@ -229,15 +300,15 @@ impl<'a> Trainer<'a> {
             }
         }
         state.epoch += 1;
-        let last = state.epoch == self.spec.epochs;
-        let look = last || state.epoch % self.spec.check_every == 0;
-        let validation_loss = if look { self.look(state, stage)? } else { None };
-        let (horizon, train_loss) = (self.spec.horizons()[stage], errors / weight);
+        let looks = self.has_validation() && state.phase == Phase::Search;
+        let look = looks && (state.epoch == self.spec.epochs || state.epoch % self.spec.check_every == 0);
+        let validation_loss = if look { Some(self.look(state, stage)?) } else { None };
         state.log.push(LogRow {
-            epoch: epoch + 1,
-            horizon,
+            phase: state.phase,
+            epoch: state.epoch,
+            horizon: self.spec.horizons()[stage],
             rate,
-            train_loss,
+            train_loss: errors / weight,
             validation_loss,
             gradient_norm: norm,
             failures,
@@ -253,6 +324,9 @@ impl<'a> Trainer<'a> {
         if norm.is_finite() && outcome.weight > 0.0 {
             state.failed_steps = 0;
             state.optimizer.step(&mut state.values, &gradient, rate, |i| self.decays.get(i).copied().unwrap_or(false));
+            // Early on the average spans the steps there were, so that it leaves the initial values behind at once.
+            let keep = 1.0 - 1.0 / (state.optimizer.steps as f64 / 4.0 + 1.0).min(AVERAGED_STEPS);
+            state.average.iter_mut().zip(&state.values).for_each(|(a, v)| *a = keep * *a + (1.0 - keep) * v);
         } else {
             state.failed_steps += 1;
         }
@@ -262,64 +336,47 @@ impl<'a> Trainer<'a> {
     /// Windows grow: each new one starts where the old one at that row did.
     fn enter_stage(&self, state: &mut TrainState, stage: usize) {
         let (params, dim) = (self.objective.model.param_count(), self.objective.model.state_dim());
-        let (old, new) = (self.windows(stage - 1), self.windows(stage));
-        let mut fresh = AdamW::new(params, self.spec.weight_decay);
-        fresh.steps = state.optimizer.steps;
-        fresh.first.copy_from_slice(&state.optimizer.first[..params]);
-        fresh.second.copy_from_slice(&state.optimizer.second[..params]);
-        let mut values = state.values[..params].to_vec();
-        for window in &new {
-            let same = old.iter().position(|o| o.series == window.series && o.rows.start == window.rows.start);
-            match same {
-                Some(k) => {
-                    let at = params + k * dim..params + (k + 1) * dim;
-                    values.extend(&state.values[at.clone()]);
-                    fresh.first.extend(&state.optimizer.first[at.clone()]);
-                    fresh.second.extend(&state.optimizer.second[at]);
-                }
-                None => {
-                    values.extend(self.observed_start(window));
-                    fresh.first.resize(values.len(), 0.0);
-                    fresh.second.resize(values.len(), 0.0);
+        let (old, new) = (self.windows(state.phase, stage - 1), self.windows(state.phase, stage));
+        let kept = |window: &Segment| old.iter().position(|o| o.rows.start == window.rows.start);
+        for (x, moment) in [
+            (&mut state.values, false),
+            (&mut state.average, false),
+            (&mut state.optimizer.first, true),
+            (&mut state.optimizer.second, true),
+        ] {
+            let starts = x.split_off(params);
+            for window in &new {
+                match kept(window) {
+                    Some(k) => x.extend(&starts[k * dim..(k + 1) * dim]),
+                    None if moment => x.extend(std::iter::repeat_n(0.0, dim)),
+                    None => x.extend(self.observed_start(window)),
                 }
             }
         }
-        state.values = values;
-        state.optimizer = fresh;
     }
 
-    /// Looks at the validation part (at the training part if there is none and the last stage is reached) and keeps the
-    /// values if they are the best so far. Returns the validation loss if there is a validation part.
-    fn look(&self, state: &mut TrainState, stage: usize) -> Result<Option<f64>> {
-        let judged = if self.has_validation() {
-            self.validation_segments(stage)
-        } else if stage + 1 == self.spec.horizons().len() {
-            let segments = if self.objective.model.encoder().is_none() { self.windows(stage) } else { self.tiles() };
-            segments.into_iter().map(|segment| (segment.rows.clone(), segment)).collect()
-        } else {
-            return Ok(None);
-        };
-        let score = self.mean_error(&state.values, &judged)?;
+    /// Judges the average on the validation part and keeps it if it is the best so far. Returns the validation loss.
+    fn look(&self, state: &mut TrainState, stage: usize) -> Result<f64> {
+        let score = self.mean_error(&state.average, &self.validation_segments(stage))?;
         if state.best.as_ref().is_none_or(|best| score < best.score) {
-            state.best = Some(Best { epoch: state.epoch, stage, score, values: state.values.clone() });
+            state.best = Some(Best { epoch: state.epoch, stage, score, values: state.average.clone() });
             state.looks_since_best = 0;
         } else {
             state.looks_since_best += 1;
         }
-        Ok(self.has_validation().then_some(score))
+        Ok(score)
     }
 
-    /// Whether the validation part has stopped improving. Only the last stage ends early.
-    pub fn is_out_of_patience(&self, state: &TrainState) -> bool {
-        let last_stage = self.spec.stage(state.epoch) + 1 == self.spec.horizons().len();
-        self.has_validation() && last_stage && state.looks_since_best >= self.spec.patience
+    /// Whether the validation part has stopped improving.
+    fn is_out_of_patience(&self, state: &TrainState) -> bool {
+        self.has_validation() && state.looks_since_best >= self.spec.patience
     }
 
     /// The validation part's trajectories, each with the rows that are scored.
-    pub fn validation_segments(&self, stage: usize) -> Vec<(std::ops::Range<usize>, Segment)> {
+    fn validation_segments(&self, stage: usize) -> Vec<(Range<usize>, Segment)> {
         let panel = self.objective.panel;
-        let windows = self.windows(stage);
-        let of = |(series, rows): &(usize, std::ops::Range<usize>)| {
+        let windows = self.windows(Phase::Search, stage);
+        let of = |(series, rows): &(usize, Range<usize>)| {
             let offset = panel.row_ptr()[*series];
             let scored = offset + rows.start..offset + rows.end;
             let segment = if self.objective.model.encoder().is_some() {
@@ -334,24 +391,8 @@ impl<'a> Trainer<'a> {
         self.validation.iter().filter_map(of).collect()
     }
 
-    /// Trajectories that tile the rows before the test part of every series, each encoded from the rows before it.
-    pub fn tiles(&self) -> Vec<Segment> {
-        let (panel, horizon) = (self.objective.panel, self.spec.horizon);
-        let mut all = Vec::new();
-        for (series, split) in self.split.series.iter().enumerate() {
-            let end = split.test.start;
-            for begin in (0..end).step_by(horizon) {
-                let anchor = begin.max(1);
-                let tile =
-                    segments::encoded(panel, series, anchor, end.min(begin + horizon), horizon, self.spec.memory);
-                all.extend(tile);
-            }
-        }
-        all
-    }
-
     /// Mean squared error of trajectories over the rows to be scored, weighted; infinite if one fails.
-    fn mean_error(&self, values: &[f64], judged: &[(std::ops::Range<usize>, Segment)]) -> Result<f64> {
+    fn mean_error(&self, values: &[f64], judged: &[(Range<usize>, Segment)]) -> Result<f64> {
         let (params, starts) = values.split_at(self.objective.model.param_count());
         let segments: Vec<&Segment> = judged.iter().map(|(_, segment)| segment).collect();
         let (_, states) = self.objective.states(params, starts, &segments)?;
