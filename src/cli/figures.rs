@@ -6,7 +6,7 @@ use crate::models::{Fitted, Prediction};
 use crate::plot::{Curve, FitFigure, FitPanel, FitSeries, LossFigure, Points, Stage, fit_figure, loss_figure};
 use crate::series::grid::spread;
 use crate::series::{Panel, Series};
-use crate::train::{DataSpec, Run, TrainState};
+use crate::train::{DataSpec, LogRow, Phase, Run, TrainState};
 
 /// More series cannot be told apart in one figure.
 const MOST_SERIES: usize = 6;
@@ -119,18 +119,24 @@ pub fn write_predictions(
 /// If the file cannot be written.
 pub fn write_loss(folder: &OutputFolder, state: &TrainState) -> Result<()> {
     let log = &state.log;
-    let begins = log.iter().enumerate().filter(|&(i, row)| i == 0 || log[i - 1].horizon != row.horizon);
+    let stage = |row: &LogRow| (row.phase, row.horizon);
+    let begins = log.iter().enumerate().filter(|&(i, row)| i == 0 || stage(&log[i - 1]) != stage(row));
+    let label = |i: usize, row: &LogRow| match row.phase {
+        Phase::Refit if log[..i].last().is_some_and(|before| before.phase == Phase::Search) => {
+            format!("refit, horizon {}", row.horizon)
+        }
+        _ => format!("horizon {}", row.horizon),
+    };
     let looked = log.iter().any(|row| row.validation_loss.is_some());
     let validation = log.iter().map(|row| row.validation_loss.unwrap_or(f64::NAN));
     let figure = LossFigure {
         title: String::new(),
         loss: "mean squared error (scaled)".into(),
-        epochs: log.iter().map(|row| row.epoch as f64).collect(),
+        // Phases count their epochs anew; here they follow each other.
+        epochs: (1..=log.len()).map(|epoch| epoch as f64).collect(),
         training: log.iter().map(|row| row.train_loss).collect(),
         validation: if looked { validation.collect() } else { Vec::new() },
-        stages: begins
-            .map(|(_, row)| Stage { epoch: row.epoch as f64, label: format!("horizon {}", row.horizon) })
-            .collect(),
+        stages: begins.map(|(i, row)| Stage { epoch: (i + 1) as f64, label: label(i, row) }).collect(),
         best_epoch: state.best.as_ref().map(|best| best.epoch as f64),
     };
     write(folder, "loss.svg", &loss_figure(&figure)?)

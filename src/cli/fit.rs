@@ -49,7 +49,7 @@ pub fn run(args: &FitArgs, common: &Common, console: &Console) -> Result<()> {
 
     let (state, wall_seconds, stopped) = train(&run, begun, &folder, console)?;
     let fitted = run.finish(&state)?;
-    let metrics = Metrics::of(&run, &fitted, state.epoch, wall_seconds, stopped)?;
+    let metrics = Metrics::of(&run, &fitted, state.log.len(), wall_seconds, stopped)?;
     let prediction = fitted.predict(&fitted.anchors, &run.panel().times_by_series())?;
     for (series, failure) in &prediction.failures {
         let name = &run.panel().names()[*series];
@@ -86,11 +86,9 @@ fn keep_inputs(inputs: &[Option<&PathBuf>], out: &Path) -> Result<()> {
 fn train(run: &Run, begun: Checkpoint, folder: &OutputFolder, console: &Console) -> Result<(TrainState, f64, Stopped)> {
     let Checkpoint { mut state, wall_seconds: before } = begun;
     let (trainer, fingerprint, started) = (run.trainer()?, Fingerprint::of(run)?, Instant::now());
-    let epochs = run.config().training.epochs;
-    let done = |state: &TrainState| state.epoch >= epochs || trainer.is_out_of_patience(state);
-    if done(&state) {
-        console.say(format_args!("the run was finished after {} epochs; its results are written again", state.epoch));
-        return Ok((state.clone(), before, stopped(&state, epochs, true)));
+    if let Some(stopped) = trainer.turn(&mut state) {
+        console.say("the run was finished already; its results are written again");
+        return Ok((state, before, stopped));
     }
     let save = |state: &TrainState, seconds: f64| -> Result<()> {
         Checkpoint::save(&folder.file(CHECKPOINT), &fingerprint, state, seconds)?;
@@ -99,30 +97,26 @@ fn train(run: &Run, begun: Checkpoint, folder: &OutputFolder, console: &Console)
     // At once, so that a run that is killed early can be resumed too.
     save(&state, before)?;
     let mut saved = Instant::now();
-    let mut progress = Progress::new(*console, epochs, state.epoch);
-    while !done(&state) && !interrupt::asked() {
-        let outcome = trainer.epoch(&mut state);
-        if outcome.is_err() {
-            progress.finish();
-            return outcome.map(|()| (state, before, Stopped::Interrupted));
+    let mut progress = Progress::new(*console, run.config().training.epochs, &state);
+    let ended = loop {
+        if let Some(stopped) = trainer.turn(&mut state) {
+            break Ok(stopped);
+        }
+        if interrupt::asked() {
+            break Ok(Stopped::Interrupted);
+        }
+        if let Err(error) = trainer.epoch(&mut state) {
+            break Err(error);
         }
         progress.tick(&state);
         if saved.elapsed() >= BETWEEN_CHECKPOINTS {
             save(&state, before + started.elapsed().as_secs_f64())?;
             saved = Instant::now();
         }
-    }
+    };
     progress.finish();
+    let stopped = ended?;
     let seconds = before + started.elapsed().as_secs_f64();
     save(&state, seconds)?;
-    let ended = stopped(&state, epochs, trainer.is_out_of_patience(&state));
-    Ok((state, seconds, ended))
-}
-
-fn stopped(state: &TrainState, epochs: usize, out_of_patience: bool) -> Stopped {
-    match state.epoch >= epochs {
-        true => Stopped::Epochs,
-        false if out_of_patience => Stopped::Patience,
-        false => Stopped::Interrupted,
-    }
+    Ok((state, seconds, stopped))
 }

@@ -1,7 +1,8 @@
 //! How training is going: a bar on a terminal, else a line now and then.
 
 use super::console::Console;
-use crate::train::{Best, LogRow, TrainState};
+use super::tables::phase;
+use crate::train::{Phase, TrainState};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -12,9 +13,10 @@ const BETWEEN_LINES: Duration = Duration::from_secs(5);
 pub struct Progress {
     kind: Kind,
     console: Console,
+    /// Most epochs of the search.
     epochs: usize,
-    first: usize,
-    started: Instant,
+    /// Which phase the pace is that of, since when and from which of its epochs on.
+    pace: (Phase, Instant, usize),
 }
 
 enum Kind {
@@ -24,42 +26,73 @@ enum Kind {
 }
 
 impl Progress {
-    /// Of a run of so many epochs, `first` of which are done.
-    pub fn new(console: Console, epochs: usize, first: usize) -> Self {
+    /// Of a run whose search has so many epochs, from a state on.
+    pub fn new(console: Console, epochs: usize, state: &TrainState) -> Self {
         let kind = if console.quiet {
             Kind::Nothing
         } else if std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(epochs as u64), ProgressDrawTarget::stderr_with_hz(5));
             // A style that cannot be read leaves the default one.
-            if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {msg} {eta} left") {
+            if let Ok(style) = ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}") {
                 bar.set_style(style);
             }
-            bar.set_position(first as u64);
-            bar.reset_eta();
             Kind::Bar(bar)
         } else {
             Kind::Lines { last: Instant::now() }
         };
-        Self { kind, console, epochs, first, started: Instant::now() }
+        Self { kind, console, epochs, pace: (state.phase, Instant::now(), state.epoch) }
     }
 
     /// After an epoch.
     pub fn tick(&mut self, state: &TrainState) {
-        let Some(row) = state.log.last() else { return };
-        match &mut self.kind {
-            Kind::Bar(bar) => {
-                bar.set_position(state.epoch as u64);
-                bar.set_message(losses(row, state.best.as_ref()));
-            }
+        if self.pace.0 != state.phase {
+            self.pace = (state.phase, Instant::now(), state.epoch.saturating_sub(1));
+        }
+        let due = match &mut self.kind {
+            Kind::Bar(_) => true,
             Kind::Lines { last } if last.elapsed() >= BETWEEN_LINES => {
                 *last = Instant::now();
-                let each = self.started.elapsed().as_secs_f64() / (state.epoch - self.first).max(1) as f64;
-                let left = each * (self.epochs - state.epoch) as f64;
-                let text = losses(row, state.best.as_ref());
-                self.console.say(format_args!("epoch {}/{} {text} {left:.0} s left", state.epoch, self.epochs));
+                true
             }
-            Kind::Lines { .. } | Kind::Nothing => {}
+            Kind::Lines { .. } | Kind::Nothing => false,
+        };
+        if !due {
+            return;
         }
+        let (total, message) = (self.total(state), self.message(state));
+        match &self.kind {
+            Kind::Bar(bar) => {
+                bar.set_length(total as u64);
+                bar.set_position(state.epoch as u64);
+                bar.set_message(message);
+            }
+            _ => self.console.say(format_args!("{}/{total} {message}", state.epoch)),
+        }
+    }
+
+    /// Epochs of the present phase.
+    fn total(&self, state: &TrainState) -> usize {
+        match (state.phase, &state.best) {
+            (Phase::Refit, Some(best)) => best.epoch,
+            _ => self.epochs,
+        }
+    }
+
+    fn message(&self, state: &TrainState) -> String {
+        let (_, since, from) = self.pace;
+        let each = since.elapsed().as_secs_f64() / (state.epoch.saturating_sub(from)).max(1) as f64;
+        let here = self.total(state).saturating_sub(state.epoch);
+        // After the search the refit takes as many epochs as gave the best model.
+        let then = match (state.phase, &state.best) {
+            (Phase::Search, Some(best)) => best.epoch,
+            _ => 0,
+        };
+        let left = each * (here + then) as f64;
+        let losses = state.log.last().map(|row| {
+            let best = state.best.as_ref().map(|best| format!(", validation {:.4}", best.score)).unwrap_or_default();
+            format!("loss {:.4}{best}, horizon {}", row.train_loss, row.horizon)
+        });
+        format!("{}: {}, at most {} left", phase(state.phase), losses.unwrap_or_default(), clock(left))
     }
 
     /// Takes the bar away.
@@ -70,7 +103,8 @@ impl Progress {
     }
 }
 
-fn losses(row: &LogRow, best: Option<&Best>) -> String {
-    let best = best.map(|best| format!(", best {:.4}", best.score)).unwrap_or_default();
-    format!("loss {:.4}{best}, horizon {}", row.train_loss, row.horizon)
+/// Seconds as `12 s` or `3 min 5 s`.
+fn clock(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    if whole < 60 { format!("{whole} s") } else { format!("{} min {} s", whole / 60, whole % 60) }
 }

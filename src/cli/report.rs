@@ -1,6 +1,6 @@
 //! A fit in plain words.
 
-use crate::train::{FitConfig, Metrics, Run, Stopped};
+use crate::train::{Metrics, Run, Stopped};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -10,7 +10,7 @@ pub fn summary(run: &Run, metrics: &Metrics, out: &Path) -> String {
     let mut line = |what: &str, words: String| {
         let _ = writeln!(text, "{what:<12} {words}");
     };
-    let (panel, config) = (run.panel(), run.config());
+    let panel = run.panel();
     line(
         "data",
         format!(
@@ -22,7 +22,7 @@ pub fn summary(run: &Run, metrics: &Metrics, out: &Path) -> String {
         ),
     );
     line("model", format!("{}, {} parameters, seed {}", metrics.model, metrics.parameters, metrics.seed));
-    line("training", format!("{} epochs in {:.1} s; {}", metrics.epochs, metrics.wall_seconds, why(metrics, config)));
+    line("training", format!("{} epochs in {:.1} s; {}", metrics.epochs, metrics.wall_seconds, why(metrics)));
     line("fit error", number(metrics.train_mse_scaled) + " (mean square, in units of the training standard deviation)");
     if let Some(words) = test(metrics) {
         line("test error", words);
@@ -35,13 +35,11 @@ pub fn summary(run: &Run, metrics: &Metrics, out: &Path) -> String {
     text
 }
 
-fn why(metrics: &Metrics, config: &FitConfig) -> String {
+fn why(metrics: &Metrics) -> &'static str {
     match metrics.stopped_because {
-        Stopped::Epochs => "all epochs done".into(),
-        Stopped::Patience => "stopped early: the validation part no longer improved".into(),
-        Stopped::Interrupted => {
-            format!("interrupted before epoch {}; go on with --resume", config.training.epochs.min(metrics.epochs + 1))
-        }
+        Stopped::Epochs => "all epochs done",
+        Stopped::Patience => "stopped early: the validation part no longer improved",
+        Stopped::Interrupted => "interrupted; the best model so far is saved, go on with --resume",
     }
 }
 

@@ -7,16 +7,17 @@ use crate::models::Prediction;
 use crate::series::Panel;
 use crate::series::read::SERIES_COLUMN;
 use crate::series::split::{Role, SeriesSplit, Split};
-use crate::train::{DataSpec, LogRow};
+use crate::train::{DataSpec, LogRow, Phase};
 
 /// `train.csv`: a row an epoch.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn write_log(folder: &OutputFolder, log: &[LogRow]) -> Result<()> {
-    let header = ["epoch", "horizon", "rate", "train_loss", "validation_loss", "gradient_norm", "failures"];
+    let header = ["phase", "epoch", "horizon", "rate", "train_loss", "validation_loss", "gradient_norm", "failures"];
     let row = |row: &LogRow| {
         vec![
+            phase(row.phase).into(),
             integer(row.epoch),
             integer(row.horizon),
             row.rate.into(),
@@ -27,6 +28,14 @@ pub fn write_log(folder: &OutputFolder, log: &[LogRow]) -> Result<()> {
         ]
     };
     table::write(&folder.file("train.csv"), &header, log.iter().map(row))
+}
+
+/// A phase's name.
+pub fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Search => "search",
+        Phase::Refit => "refit",
+    }
 }
 
 fn integer(count: usize) -> Cell {

@@ -1,6 +1,6 @@
 //! A training state as a file, `checkpoint.safetensors`, from which a run goes on to the same bits.
 
-use super::trainer::{Best, LogRow, TrainState, Trainer};
+use super::trainer::{Best, LogRow, Phase, TrainState, Trainer};
 use super::{FitConfig, Run};
 use crate::io::tensors::{self, Tensor, TensorData, Tensors};
 use crate::nn::AdamW;
@@ -15,11 +15,12 @@ const HEADER: &str = "flowmap_checkpoint";
 const FRESH: &str = "start afresh without --resume";
 
 const VALUES: &str = "values";
+const AVERAGE: &str = "average";
 const FIRST: &str = "optimizer.first";
 const SECOND: &str = "optimizer.second";
 const BEST: &str = "best.values";
 const LOG: &str = "log";
-const LOG_COLUMNS: usize = 8;
+const LOG_COLUMNS: usize = 9;
 
 /// What a run depends on: its settings and its data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,7 @@ pub struct Checkpoint {
 struct Header {
     version: u32,
     fingerprint: Fingerprint,
+    phase: Phase,
     epoch: usize,
     looks_since_best: usize,
     failed_steps: usize,
@@ -103,10 +105,11 @@ impl Checkpoint {
     /// [`Error::File`] if the file cannot be written.
     pub fn save(path: &Path, fingerprint: &Fingerprint, state: &TrainState, wall_seconds: f64) -> Result<()> {
         // Taken apart by name, so that a part added later cannot be forgotten here.
-        let TrainState { epoch, values, optimizer, best, looks_since_best, failed_steps, log } = state;
+        let TrainState { phase, epoch, values, average, optimizer, best, looks_since_best, failed_steps, log } = state;
         let header = Header {
             version: VERSION,
             fingerprint: fingerprint.clone(),
+            phase: *phase,
             epoch: *epoch,
             looks_since_best: *looks_since_best,
             failed_steps: *failed_steps,
@@ -120,6 +123,7 @@ impl Checkpoint {
             Ok(())
         };
         put(VALUES, vec![values.len()], values.clone())?;
+        put(AVERAGE, vec![average.len()], average.clone())?;
         put(FIRST, vec![values.len()], optimizer.first.clone())?;
         put(SECOND, vec![values.len()], optimizer.second.clone())?;
         if let Some(best) = best {
@@ -171,8 +175,9 @@ impl Checkpoint {
 fn parse(content: &Tensors, header: Header, trainer: &Trainer, config: &FitConfig) -> Option<Checkpoint> {
     let model = trainer.objective().model;
     let stages = config.training.horizons().len();
-    let length =
-        |stage: usize| (stage < stages).then(|| model.param_count() + trainer.windows(stage).len() * model.state_dim());
+    let length = |phase: Phase, stage: usize| {
+        (stage < stages).then(|| model.param_count() + trainer.windows(phase, stage).len() * model.state_dim())
+    };
     let numbers = |name: &str, length: usize| {
         let tensor = content.named.get(name)?;
         match tensor.data() {
@@ -181,24 +186,34 @@ fn parse(content: &Tensors, header: Header, trainer: &Trainer, config: &FitConfi
         }
     };
     let one = |name: &str| numbers(name, 1).map(|numbers| numbers[0]);
-    if header.epoch > config.training.epochs {
+    let most = match (header.phase, &header.best) {
+        (Phase::Search, _) => config.training.epochs,
+        (Phase::Refit, best) => best.as_ref()?.epoch.min(config.training.epochs),
+    };
+    if header.epoch > most {
         return None;
     }
-    let here = length(config.training.stage(header.epoch.saturating_sub(1)))?;
+    let here = length(header.phase, config.training.stage(header.epoch.saturating_sub(1)))?;
     let best = match header.best {
         None => None,
-        Some(BestHeader { epoch, stage }) => {
-            Some(Best { epoch, stage, score: one("best.score")?, values: numbers(BEST, length(stage)?)? })
-        }
+        Some(BestHeader { epoch, stage }) => Some(Best {
+            epoch,
+            stage,
+            score: one("best.score")?,
+            values: numbers(BEST, length(Phase::Search, stage)?)?,
+        }),
     };
-    let log = numbers(LOG, header.epoch.checked_mul(LOG_COLUMNS)?)?;
+    let rows = *content.named.get(LOG)?.shape().first()?;
+    let log = numbers(LOG, rows.checked_mul(LOG_COLUMNS)?)?;
     let mut optimizer = AdamW::new(0, config.training.weight_decay);
     optimizer.steps = header.optimizer_steps;
     optimizer.first = numbers(FIRST, here)?;
     optimizer.second = numbers(SECOND, here)?;
     let state = TrainState {
+        phase: header.phase,
         epoch: header.epoch,
         values: numbers(VALUES, here)?,
+        average: numbers(AVERAGE, here)?,
         optimizer,
         best,
         looks_since_best: header.looks_since_best,
@@ -209,14 +224,16 @@ fn parse(content: &Tensors, header: Header, trainer: &Trainer, config: &FitConfi
 }
 
 fn log_numbers(row: &LogRow) -> [f64; LOG_COLUMNS] {
-    let LogRow { epoch, horizon, rate, train_loss, validation_loss, gradient_norm, failures } = row;
+    let LogRow { phase, epoch, horizon, rate, train_loss, validation_loss, gradient_norm, failures } = row;
+    let refit = f64::from(u8::from(*phase == Phase::Refit));
     let (looked, loss) = validation_loss.map_or((0.0, 0.0), |loss| (1.0, loss));
-    [*epoch as f64, *horizon as f64, *rate, *train_loss, looked, loss, *gradient_norm, *failures as f64]
+    [refit, *epoch as f64, *horizon as f64, *rate, *train_loss, looked, loss, *gradient_norm, *failures as f64]
 }
 
 fn log_row(numbers: &[f64; LOG_COLUMNS]) -> LogRow {
-    let [epoch, horizon, rate, train_loss, looked, loss, gradient_norm, failures] = *numbers;
+    let [refit, epoch, horizon, rate, train_loss, looked, loss, gradient_norm, failures] = *numbers;
     LogRow {
+        phase: if refit == 1.0 { Phase::Refit } else { Phase::Search },
         epoch: epoch as usize,
         horizon: horizon as usize,
         rate,
