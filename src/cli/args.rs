@@ -63,7 +63,7 @@ pub enum Command {
 Examples, from the repository's root:
   flowmap fit data/lynx_hare.csv --holdout 0.2
   flowmap fit data/mauna_loa_co2.csv --period 1 --holdout 0.1 --out out/co2
-  flowmap fit data/macho_3stars.csv --channels mag_B,mag_R --error mag_B=err_B,mag_R=err_R --holdout 0.2")]
+  flowmap fit data/macho_3stars.csv --channels mag_B --error mag_B=err_B --out out/macho")]
 pub struct FitArgs {
     /// The data: long CSV with the columns series_id, time and one a channel
     #[arg(value_name = "DATA.csv", value_hint = ValueHint::FilePath)]
@@ -106,6 +106,9 @@ pub struct FitArgs {
     /// Go on from the checkpoint in the output folder, with the same options
     #[arg(long)]
     pub resume: bool,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "S", default_value_t = 5.0, value_parser = seconds)]
+    pub checkpoint_every: f64,
 }
 
 /// Which columns of a data file are what.
@@ -182,6 +185,14 @@ pub struct InspectArgs {
     pub file: PathBuf,
     #[command(flatten)]
     pub columns: ColumnArgs,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        // More than a year is never.
+        Ok(seconds) if (0.0..=4e7).contains(&seconds) => Ok(seconds),
+        _ => Err("give a number of seconds from 0 on".into()),
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

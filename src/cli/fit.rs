@@ -11,7 +11,6 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(5);
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const FILES: [&str; 8] = [
     "model.safetensors",
@@ -47,7 +46,8 @@ pub fn run(args: &FitArgs, common: &Common, console: &Console) -> Result<()> {
     warnings.iter().for_each(|warning| console.say(format_args!("warning: {warning}")));
     interrupt::listen()?;
 
-    let (state, wall_seconds, stopped) = train(&run, begun, &folder, console)?;
+    let (state, wall_seconds, stopped) =
+        train(&run, begun, &folder, Duration::from_secs_f64(args.checkpoint_every), console)?;
     let fitted = run.finish(&state)?;
     let metrics = Metrics::of(&run, &fitted, state.log.len(), wall_seconds, stopped)?;
     let prediction = fitted.predict(&fitted.anchors, &run.panel().times_by_series())?;
@@ -83,7 +83,13 @@ fn keep_inputs(inputs: &[Option<&PathBuf>], out: &Path) -> Result<()> {
 }
 
 /// Trains on from a state, with checkpoints; returns the last state, the seconds taken in all, and why it ended.
-fn train(run: &Run, begun: Checkpoint, folder: &OutputFolder, console: &Console) -> Result<(TrainState, f64, Stopped)> {
+fn train(
+    run: &Run,
+    begun: Checkpoint,
+    folder: &OutputFolder,
+    between_checkpoints: Duration,
+    console: &Console,
+) -> Result<(TrainState, f64, Stopped)> {
     let Checkpoint { mut state, wall_seconds: before } = begun;
     let (trainer, fingerprint, started) = (run.trainer()?, Fingerprint::of(run)?, Instant::now());
     if let Some(stopped) = trainer.turn(&mut state) {
@@ -109,7 +115,7 @@ fn train(run: &Run, begun: Checkpoint, folder: &OutputFolder, console: &Console)
             break Err(error);
         }
         progress.tick(&state);
-        if saved.elapsed() >= BETWEEN_CHECKPOINTS {
+        if saved.elapsed() >= between_checkpoints {
             save(&state, before + started.elapsed().as_secs_f64())?;
             saved = Instant::now();
         }
