@@ -97,6 +97,7 @@ fn of_options_and_settings() {
         ("[solver]\nmethod = \"magic\"", "no method is called \"magic\""),
         ("[solver]\nrtol = 0.0", "relative tolerance is 0"),
         ("[training\n", "c.toml: line 1: "),
+        ("[data]\ncentre = [\"q\"]", "data.centre names `q`"),
         ("[data]\nchannels = [\"q\"]", "d.csv:1:q: no such column"),
     ] {
         fs::write(folder.path("c.toml"), text).unwrap();

@@ -133,7 +133,7 @@ fn model(path: &Path) -> Result<(String, Value)> {
             channel.transform,
             short(channel.mean),
             short(channel.deviation),
-            short(*noise)
+            short(noise.deviation(0.0))
         );
     }
     let _ = writeln!(text);

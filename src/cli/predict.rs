@@ -64,12 +64,9 @@ pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()>
 
     let subject = match &args.data {
         Some(path) => condition(path, &fitted, &config.data, console)?,
-        None => Subject {
-            names: fitted.series.clone(),
-            anchors: fitted.anchors.clone(),
-            ends: fitted.ends.iter().map(|&end| fitted.scaling.inverse_time(end)).collect(),
-            given: None,
-        },
+        None => {
+            Subject { names: fitted.series.clone(), anchors: fitted.anchors.clone(), ends: ends(&fitted), given: None }
+        }
     };
     let at = times(args, &fitted, &config.data, &subject)?;
     let rows: usize = at.iter().map(Vec::len).sum();
@@ -130,6 +127,12 @@ fn keep_fit(model: &Path, out: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Time of the last observation that each series' anchors know of.
+fn ends(fitted: &Fitted) -> Vec<f64> {
+    let known = |s: usize| fitted.anchors.iter().rfind(|anchor| anchor.series == s).map_or(0.0, |anchor| anchor.known);
+    (0..fitted.series.len()).map(|s| fitted.scaling.inverse_time(known(s))).collect()
 }
 
 fn condition(path: &Path, fitted: &Fitted, data: &DataSpec, console: &Console) -> Result<Subject> {

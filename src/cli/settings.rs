@@ -32,19 +32,21 @@ pub fn prepare(args: &FitArgs, common: &Common) -> Result<(Run, Vec<Warning>)> {
         errors: options.errors,
         missing: options.missing,
         log: Vec::new(),
+        centre: Vec::new(),
     };
     let suited = FitConfig::suited(data.clone(), split_spec, seed, &panel, &split)?;
-    let log = match (&args.log, args.no_log) {
-        (Some(named), _) => named.clone(),
-        (None, true) => Vec::new(),
-        (None, false) => head.data.log.unwrap_or_else(|| suited.data.log.clone()),
-    };
     let mut config = match &args.config {
         Some(path) => suited.with_file(path)?,
         None => suited,
     };
     // The file has had its say about these before the data was read.
-    (config.seed, config.split, config.data) = (seed, split_spec, DataSpec { log, ..data });
+    let DataSpec { log, centre, .. } = config.data;
+    (config.seed, config.split, config.data) = (seed, split_spec, DataSpec { log, centre, ..data });
+    if args.no_log {
+        config.data.log.clear();
+    } else if let Some(named) = &args.log {
+        config.data.log.clone_from(named);
+    }
     if let Some(periods) = &args.period {
         config.model.periods.clone_from(periods);
     }

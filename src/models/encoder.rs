@@ -12,13 +12,17 @@ pub struct History {
     pub last: Vec<f64>,
     /// The mean of the channel's observed values, 0 (the training mean) if there is none.
     pub mean: Vec<f64>,
+    /// What is subtracted from the channel: its mean if the channel is centred, else 0. The other fields and the states
+    /// made from them are without it.
+    pub offset: Vec<f64>,
     /// The cell's inputs for the most recent rows: values (0 where missing), mask, gap to the row before.
     pub inputs: Vec<f64>,
 }
 
 impl History {
-    /// The history of a series' first `rows` rows. The recurrent part sees the most recent `memory` of them.
-    pub fn of(series: &Series, rows: usize, memory: usize) -> Self {
+    /// The history of a series' first `rows` rows, `centred[c]` saying of which channels the series' own mean is taken
+    /// off. The recurrent part sees the most recent `memory` rows.
+    pub fn of(series: &Series, rows: usize, memory: usize, centred: &[bool]) -> Self {
         let channels = series.values.len() / series.times.len().max(1);
         let (mut last, mut mean) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
         for c in 0..channels {
@@ -34,16 +38,24 @@ impl History {
             mean.push(average);
             last.push(latest.unwrap_or(average));
         }
+        let offset: Vec<f64> = mean.iter().zip(centred).map(|(&m, &centred)| if centred { m } else { 0.0 }).collect();
+        for c in 0..channels {
+            last[c] -= offset[c];
+            mean[c] -= offset[c];
+        }
         let mut inputs = Vec::new();
         for row in rows.saturating_sub(memory)..rows {
             let cells = row * channels..(row + 1) * channels;
-            inputs.extend(&series.values[cells.clone()]);
+            let value = |c: usize| {
+                if series.mask[row * channels + c] { series.values[row * channels + c] - offset[c] } else { 0.0 }
+            };
+            inputs.extend((0..channels).map(value));
             inputs.extend(series.mask[cells].iter().map(|&observed| f64::from(u8::from(observed))));
             // Gaps spread over orders of magnitude; the logarithm keeps rare long ones from drowning the rest.
             let gap = if row == 0 { 0.0 } else { series.times[row] - series.times[row - 1] };
             inputs.push(gap.ln_1p());
         }
-        Self { last, mean, inputs }
+        Self { last, mean, offset, inputs }
     }
 }
 

@@ -8,6 +8,8 @@ use crate::series::Panel;
 use crate::series::scale::Scaling;
 use crate::solve::{Failure, Options, Problem, Solution, SolverSpec, map_chunks, solve, solve_independently};
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// A state from which a series is predicted, in the model's units.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +20,47 @@ pub struct Anchor {
     pub after: f64,
     /// Time of the state.
     pub time: f64,
+    /// Time of the last observation that the state takes into account.
+    pub known: f64,
     /// The state.
     pub state: Vec<f64>,
+    /// What is added to its channels, one number each.
+    pub offset: Vec<f64>,
+}
+
+/// Variance of a channel's prediction error, in the model's units: `floor · (1 + growth · τ)`, at time `τ` after the last
+/// observation known.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Noise {
+    /// Variance of the observation noise.
+    pub floor: f64,
+    /// How fast forecasts get worse, relative to it.
+    pub growth: f64,
+}
+
+impl Noise {
+    /// The likeliest noise of normal errors `(τ, error)`; of variance 1 if there is none.
+    pub fn fit(errors: &[(f64, f64)]) -> Self {
+        let longest = errors.iter().map(|(tau, _)| *tau).fold(0.0, f64::max);
+        let count = errors.len() as f64;
+        // The floor follows from the growth in closed form, so a scan of the growth over its useful range will do.
+        let at = |growth: f64| {
+            let floor = errors.iter().map(|(tau, e)| e * e / (1.0 + growth * tau)).sum::<f64>() / count;
+            let spread: f64 = errors.iter().map(|(tau, _)| (1.0 + growth * tau).ln()).sum();
+            (count * floor.max(f64::MIN_POSITIVE).ln() + spread, Self { floor, growth })
+        };
+        if errors.is_empty() {
+            return Self { floor: 1.0, growth: 0.0 };
+        }
+        let growths = (0..=40).map(|k| 10f64.powf(f64::from(k) / 10.0 - 1.0) / longest).filter(|g| g.is_finite());
+        let candidates = growths.chain([0.0]).map(at);
+        candidates.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(Self { floor: 1.0, growth: 0.0 }, |(_, noise)| noise)
+    }
+
+    /// Standard deviation of the error at `tau` after the last observation.
+    pub fn deviation(&self, tau: f64) -> f64 {
+        (self.floor * (1.0 + self.growth * tau.max(0.0))).sqrt()
+    }
 }
 
 /// A model with all that its predictions depend on.
@@ -41,14 +82,17 @@ pub struct Fitted {
     pub continuity: f64,
     /// Parameters.
     pub params: Vec<f64>,
-    /// Standard deviation of the observation noise of each channel, in the model's units.
-    pub noise: Vec<f64>,
+    /// Channels of which each series' own mean is taken off.
+    pub centred: Vec<bool>,
+    /// Prediction error of each channel.
+    pub noise: Vec<Noise>,
+    /// Trajectories that the prediction error was measured on. Errors along one trajectory hang together, so intervals
+    /// use Student's t with one degree of freedom more than that.
+    pub noise_trajectories: usize,
     /// Names of the series it was fitted to.
     pub series: Vec<String>,
     /// Where the predictions of these series start.
     pub anchors: Vec<Anchor>,
-    /// Time of the last row of each series that the anchors know of, in the model's unit.
-    pub ends: Vec<f64>,
 }
 
 /// Predictions at `rows × channels` cells, in the file's units.
@@ -64,17 +108,14 @@ pub struct Prediction {
     pub failures: Vec<(usize, Failure)>,
 }
 
-/// The 95 % point of the normal distribution: 90 % lie between its negative and itself.
-const NORMAL_95: f64 = 1.6448536269514722;
-
 impl Fitted {
     /// The model itself.
     ///
     /// # Errors
     /// If the parameters are not as many as the model has.
     pub fn model(&self) -> Result<NeuralOde> {
-        let (channels, scaling) = (self.scaling.channels.len(), &self.scaling);
-        let model = NeuralOde::new(channels, &self.spec, scaling.time_origin, scaling.time_unit, self.span)?;
+        let scaling = &self.scaling;
+        let model = NeuralOde::new(&self.centred, &self.spec, scaling.time_origin, scaling.time_unit, self.span)?;
         if model.param_count() != self.params.len() {
             return Err(Error::shape("parameters of the model", model.param_count(), self.params.len()));
         }
@@ -105,7 +146,12 @@ impl Fitted {
         for (series, record) in panel.series().enumerate() {
             let end = rows[series];
             let mut place = |after: f64, count: usize| {
-                places.push((series, after, record.times[count - 1], History::of(&record, count, self.memory)));
+                places.push((
+                    series,
+                    after,
+                    record.times[count - 1],
+                    History::of(&record, count, self.memory, &self.centred),
+                ));
             };
             for begin in (0..end).step_by(self.horizon) {
                 let after = if begin == 0 { f64::NEG_INFINITY } else { record.times[begin - 1] };
@@ -122,7 +168,15 @@ impl Fitted {
             (0..lanes).map(|lane| states.iter().skip(lane).step_by(lanes).copied().collect()).collect::<Vec<Vec<f64>>>()
         });
         let anchors = places.into_iter().zip(states.into_iter().flatten());
-        Ok(anchors.map(|((series, after, time, _), state)| Anchor { series, after, time, state }).collect())
+        let anchor = |((series, after, time, history), state): ((usize, f64, f64, History), Vec<f64>)| Anchor {
+            series,
+            after,
+            time,
+            known: time,
+            state,
+            offset: history.offset,
+        };
+        Ok(anchors.map(anchor).collect())
     }
 
     fn assimilate(&self, model: &NeuralOde, panel: &Panel, rows: &[usize], known: &[Anchor]) -> Result<Vec<Anchor>> {
@@ -150,7 +204,8 @@ impl Fitted {
                     }
                 };
                 let after = if own.start == 0 { f64::NEG_INFINITY } else { record.times[own.start - 1] };
-                let anchor = Anchor { series, after, time: window.time, state };
+                let known = record.times[own.end - 1];
+                let anchor = Anchor { series, after, time: window.time, known, state, offset: vec![0.0; channels] };
                 before = Some(anchor.clone());
                 anchors.push(anchor);
             }
@@ -176,7 +231,7 @@ impl Fitted {
                 return Ok(solution.states);
             }
         }
-        let history = History::of(record, row + 1, 1);
+        let history = History::of(record, row + 1, 1, &vec![false; self.centred.len()]);
         let mut state = history.last;
         state.resize(model.state_dim(), 0.0);
         Ok(state)
@@ -210,7 +265,7 @@ impl Fitted {
         let (dim, channels) = (model.state_dim(), self.scaling.channels.len());
         // Trajectories away from each anchor, forward and (before the first one) backward, with the rows they fill.
         let (mut start_times, mut starts, mut row_ptr, mut times) = (Vec::new(), Vec::new(), vec![0], Vec::new());
-        let (mut rows, mut owners, mut row) = (Vec::new(), Vec::new(), 0);
+        let (mut rows, mut owners, mut row) = (Vec::new(), Vec::<&Anchor>::new(), 0);
         for (series, at) in at.iter().enumerate() {
             let scaled: Vec<f64> = at.iter().map(|&t| self.scaling.forward_time(t)).collect();
             let own: Vec<&Anchor> = anchors.iter().filter(|a| a.series == series).collect();
@@ -228,7 +283,7 @@ impl Fitted {
                     if !part.is_empty() {
                         start_times.push(anchor.time);
                         starts.extend(&anchor.state);
-                        owners.push(series);
+                        owners.push(anchor);
                         times.extend(part.iter().map(|&i| scaled[i]));
                         rows.extend(part.iter().map(|&i| row + i));
                         row_ptr.push(times.len());
@@ -241,18 +296,20 @@ impl Fitted {
         let solution = solve(model.field()?, &self.params[model.field_params()], &problem)?;
         let blank = vec![f64::NAN; row * channels];
         let mut out = Prediction { values: blank.clone(), low: blank.clone(), high: blank, failures: Vec::new() };
+        let quantile = self.quantile()?;
         let mut seen = vec![0.0; channels];
-        for (state, &row) in solution.states.chunks_exact(dim).zip(&rows) {
-            model.observe(&self.params, state, &mut seen);
-            for (c, scaling) in self.scaling.channels.iter().enumerate() {
-                let half = NORMAL_95 * self.noise[c];
-                out.values[row * channels + c] = scaling.inverse(seen[c]);
-                out.low[row * channels + c] = scaling.inverse(seen[c] - half);
-                out.high[row * channels + c] = scaling.inverse(seen[c] + half);
+        for (trajectory, (anchor, report)) in owners.iter().zip(&solution.reports).enumerate() {
+            for k in row_ptr[trajectory]..row_ptr[trajectory + 1] {
+                model.observe(&self.params, &solution.states[k * dim..][..dim], &mut seen);
+                for (c, scaling) in self.scaling.channels.iter().enumerate() {
+                    let (cell, value) = (rows[k] * channels + c, seen[c] + anchor.offset[c]);
+                    let half = quantile * self.noise[c].deviation(times[k] - anchor.known);
+                    out.values[cell] = scaling.inverse(value);
+                    out.low[cell] = scaling.inverse(value - half);
+                    out.high[cell] = scaling.inverse(value + half);
+                }
             }
-        }
-        for (&series, report) in owners.iter().zip(&solution.reports) {
-            out.failures.extend(report.failure.iter().map(|failure| (series, failure.clone())));
+            out.failures.extend(report.failure.iter().map(|failure| (anchor.series, failure.clone())));
         }
         Ok(out)
     }
@@ -266,6 +323,13 @@ impl Fitted {
         }
     }
 
+    /// Half the width of the 90 % interval in standard deviations.
+    fn quantile(&self) -> Result<f64> {
+        let freedom = self.noise_trajectories as f64 + 1.0;
+        let t = StudentsT::new(0.0, 1.0, freedom).map_err(|e| Error::config(e.to_string(), "report this"))?;
+        Ok(t.inverse_cdf(0.95))
+    }
+
     /// The anchors at learned starts of windows.
     pub fn learned(windows: &[Segment], panel: &Panel, starts: &[f64], dim: usize) -> Vec<Anchor> {
         let anchor = |window: &Segment| {
@@ -273,7 +337,14 @@ impl Fitted {
             let first = panel.rows(window.series).start;
             let after =
                 if window.rows.start == first { f64::NEG_INFINITY } else { panel.times()[window.rows.start - 1] };
-            Some(Anchor { series: window.series, after, time: window.time, state: starts[k * dim..][..dim].to_vec() })
+            Some(Anchor {
+                series: window.series,
+                after,
+                time: window.time,
+                known: panel.times()[window.rows.end - 1],
+                state: starts[k * dim..][..dim].to_vec(),
+                offset: vec![0.0; panel.channel_count()],
+            })
         };
         windows.iter().filter_map(anchor).collect()
     }

@@ -9,5 +9,5 @@ mod store;
 
 pub use assimilate::{Target, fit_start};
 pub use encoder::{Encoder, EncoderTape, History};
-pub use fitted::{Anchor, Fitted, Prediction};
-pub use neural_ode::{ModelSpec, NeuralOde};
+pub use fitted::{Anchor, Fitted, Noise, Prediction};
+pub use neural_ode::{ModelSpec, NeuralOde, Persistence};

@@ -1,8 +1,8 @@
 //! The Neural ODE: a learned vector field, a start, and a read-out.
 
 use super::Encoder;
-use crate::dynamics::{Beside, Chain, Component, Field, Identity, ParamSpec};
-use crate::nn::{Activation, Harmonics, Mlp, fan_in_normal};
+use crate::dynamics::{Beside, Chain, Component, Field, Identity, ParamSpec, Sum};
+use crate::nn::{Activation, Harmonics, Mlp, Relaxation, fan_in_normal};
 use crate::{Error, Result};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -63,6 +63,15 @@ impl ModelSpec {
     }
 }
 
+/// What the data say about a channel before any training: how the deviation from the mean persists.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Persistence {
+    /// Share of the last observation's deviation that is signal.
+    pub blend: f64,
+    /// Rate at which it decays.
+    pub rate: f64,
+}
+
 /// A Neural ODE in scaled units: `dz/dt = net(z, inputs(t))`, observed as `z` itself or, where the state is wider than the
 /// data, as `R z + b` (Chen et al. 2018; augmented dimensions: Dupont et al. 2019).
 ///
@@ -70,6 +79,7 @@ impl ModelSpec {
 pub struct NeuralOde {
     spec: ModelSpec,
     channels: usize,
+    centred: Vec<bool>,
     field: Box<dyn Component<f64>>,
     encoder: Option<Encoder>,
     specs: Vec<ParamSpec>,
@@ -83,12 +93,14 @@ const FIELD_GAIN: f64 = 1.0;
 const LAST_LAYER_GAIN: f64 = 0.1;
 
 impl NeuralOde {
-    /// Puts the model of so many channels together, for times `t' = (t − origin) / unit`, the data spanning `span` of
-    /// them.
+    /// Puts the model together for times `t' = (t − origin) / unit`, the data spanning `span` of them. It has a channel
+    /// for each entry of `centred`; those that are `true` hold deviations from a series' own mean, and their field has
+    /// a linear pull towards it beside the net.
     ///
     /// # Errors
     /// If a width is zero or a period is not positive.
-    pub fn new(channels: usize, spec: &ModelSpec, origin: f64, unit: f64, span: f64) -> Result<Self> {
+    pub fn new(centred: &[bool], spec: &ModelSpec, origin: f64, unit: f64, span: f64) -> Result<Self> {
+        let channels = centred.len();
         spec.check_size(channels)?;
         let state = channels + spec.augment;
         if channels == 0 {
@@ -109,10 +121,15 @@ impl NeuralOde {
         let widths: Vec<usize> =
             std::iter::once(state + extra).chain(spec.hidden.iter().copied()).chain([state]).collect();
         let net = Mlp::new(&widths, spec.activation, Activation::Identity)?;
-        let field: Box<dyn Component<f64>> = if extra == 0 {
-            Box::new(net)
-        } else {
-            Box::new(Chain::new::<f64>(Beside::new(Identity(state), harmonics), net)?)
+        let rows: Vec<usize> = (0..channels).filter(|&c| centred[c]).collect();
+        let relaxation = Relaxation { arguments: state + usize::from(extra > 0), state, rows };
+        let field: Box<dyn Component<f64>> = match (extra, relaxation.rows.is_empty()) {
+            (0, true) => Box::new(net),
+            (0, false) => Box::new(Sum::new::<f64>(net, relaxation)?),
+            (_, none) => {
+                let driven = Chain::new::<f64>(Beside::new(Identity(state), harmonics), net)?;
+                if none { Box::new(driven) } else { Box::new(Sum::new::<f64>(driven, relaxation)?) }
+            }
         };
         let encoder = (spec.encoder > 0).then(|| Encoder::new(channels, state, spec.encoder));
 
@@ -126,7 +143,17 @@ impl NeuralOde {
         let readout_params = field_params.end..count(&specs);
         specs.extend(encoder.iter().flat_map(|e| e.params("encoder.")));
         let encoder_params = readout_params.end..count(&specs);
-        Ok(Self { spec: spec.clone(), channels, field, encoder, specs, field_params, readout_params, encoder_params })
+        Ok(Self {
+            spec: spec.clone(),
+            channels,
+            centred: centred.to_vec(),
+            field,
+            encoder,
+            specs,
+            field_params,
+            readout_params,
+            encoder_params,
+        })
     }
 
     /// What it is made of.
@@ -171,8 +198,8 @@ impl NeuralOde {
         self.encoder.as_ref().map(|e| (e, self.encoder_params.clone()))
     }
 
-    /// Seeded initial parameters.
-    pub fn initial(&self, seed: u64) -> Vec<f64> {
+    /// Seeded initial parameters, with the blend and the pull of each channel as the data suggest.
+    pub fn initial(&self, seed: u64, persistence: &[Persistence]) -> Vec<f64> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut params = fan_in_normal(&self.specs, FIELD_GAIN, &mut rng);
         let last = format!(".{}.weight", self.spec.hidden.len());
@@ -184,7 +211,11 @@ impl NeuralOde {
                     values.iter_mut().for_each(|v| *v *= LAST_LAYER_GAIN);
                 }
                 "encoder.head.weight" => values.iter_mut().for_each(|v| *v *= LAST_LAYER_GAIN),
-                "encoder.blend" => values.fill(1.0),
+                "encoder.blend" => values.iter_mut().zip(persistence).for_each(|(v, p)| *v = p.blend),
+                name if name.starts_with("field.") && name.ends_with("rate") => {
+                    let rates = persistence.iter().zip(&self.centred).filter(|(_, centred)| **centred);
+                    values.iter_mut().zip(rates).for_each(|(v, (p, _))| *v = p.rate);
+                }
                 "readout.weight" => {
                     // The channels come first in the state; the augmented rows start unread.
                     values.fill(0.0);

@@ -58,6 +58,7 @@ pub fn encoded(
     end: usize,
     horizon: usize,
     memory: usize,
+    centred: &[bool],
 ) -> Option<Segment> {
     let record = panel.series().nth(series)?;
     if anchor == 0 || anchor > record.times.len() {
@@ -68,13 +69,21 @@ pub fn encoded(
     Some(Segment {
         series,
         time: record.times[anchor - 1],
-        start: Start::Encoded(History::of(&record, anchor, memory)),
+        start: Start::Encoded(History::of(&record, anchor, memory, centred)),
         rows: offset + anchor - 1..offset + end.min(anchor + horizon).max(anchor),
         next: None,
     })
 }
 
 impl Segment {
+    /// What channel `c` of its states is to be added to.
+    pub fn offset(&self, c: usize) -> f64 {
+        match &self.start {
+            Start::Learned(_) => 0.0,
+            Start::Encoded(history) => history.offset[c],
+        }
+    }
+
     /// Number of the learned start, if it has one.
     pub fn learned(&self) -> Option<usize> {
         match self.start {

@@ -3,7 +3,7 @@
 //! Parameters are tensors under their own names, matrices row by row as other programs expect them. What is not an
 //! array stands as JSON in the file's metadata.
 
-use super::{Anchor, Fitted, ModelSpec, NeuralOde};
+use super::{Anchor, Fitted, ModelSpec, NeuralOde, Noise};
 use crate::dynamics::ParamSpec;
 use crate::io::tensors::{self, Tensor, TensorData, Tensors};
 use crate::series::scale::Scaling;
@@ -17,11 +17,13 @@ const VERSION: u32 = 1;
 const KIND: &str = "neural-ode";
 const REMEDY: &str = "name the folder of a finished `flowmap fit`, or fit the model again";
 
-const NOISE: &str = "noise";
-const ENDS: &str = "series.ends";
+const NOISE_FLOOR: &str = "noise.floor";
+const NOISE_GROWTH: &str = "noise.growth";
 const ANCHOR_SERIES: &str = "anchors.series";
 const ANCHOR_AFTER: &str = "anchors.after";
 const ANCHOR_TIME: &str = "anchors.time";
+const ANCHOR_KNOWN: &str = "anchors.known";
+const ANCHOR_OFFSET: &str = "anchors.offset";
 const ANCHOR_STATE: &str = "anchors.state";
 
 /// Everything of a model that is not an array.
@@ -37,6 +39,8 @@ struct Header {
     horizon: usize,
     memory: usize,
     continuity: f64,
+    centred: Vec<bool>,
+    noise_trajectories: usize,
     series: Vec<String>,
 }
 
@@ -51,8 +55,21 @@ impl Fitted {
     pub fn save(&self, path: &Path) -> Result<()> {
         let model = self.model()?;
         // Taken apart by name, so that a part added later cannot be forgotten here.
-        let Self { spec, scaling, span, solver, horizon, memory, continuity, params, noise, series, anchors, ends } =
-            self;
+        let Self {
+            spec,
+            scaling,
+            span,
+            solver,
+            horizon,
+            memory,
+            continuity,
+            params,
+            centred,
+            noise,
+            noise_trajectories,
+            series,
+            anchors,
+        } = self;
         let header = Header {
             version: VERSION,
             model: KIND.into(),
@@ -63,6 +80,8 @@ impl Fitted {
             horizon: *horizon,
             memory: *memory,
             continuity: *continuity,
+            centred: centred.clone(),
+            noise_trajectories: *noise_trajectories,
             series: series.clone(),
         };
         let header = serde_json::to_string(&header)
@@ -77,12 +96,15 @@ impl Fitted {
             put(&array.name, array.shape.clone(), transposed(array, &params[at..at + array.len()], Order::ByRow))?;
             at += array.len();
         }
-        put(NOISE, vec![noise.len()], noise.clone())?;
-        put(ENDS, vec![ends.len()], ends.clone())?;
+        put(NOISE_FLOOR, vec![noise.len()], noise.iter().map(|n| n.floor).collect())?;
+        put(NOISE_GROWTH, vec![noise.len()], noise.iter().map(|n| n.growth).collect())?;
         let count = anchors.len();
         put(ANCHOR_SERIES, vec![count], anchors.iter().map(|a| a.series as f64).collect())?;
         put(ANCHOR_AFTER, vec![count], anchors.iter().map(|a| a.after).collect())?;
         put(ANCHOR_TIME, vec![count], anchors.iter().map(|a| a.time).collect())?;
+        put(ANCHOR_KNOWN, vec![count], anchors.iter().map(|a| a.known).collect())?;
+        let offsets = anchors.iter().flat_map(|a| a.offset.iter().copied()).collect();
+        put(ANCHOR_OFFSET, vec![count, centred.len()], offsets)?;
         let states = anchors.iter().flat_map(|a| a.state.iter().copied()).collect();
         put(ANCHOR_STATE, vec![count, model.state_dim()], states)?;
         tensors::write(path, &content)
@@ -112,8 +134,8 @@ fn parse(content: &Tensors) -> Parsed<Fitted> {
     }
     let header: Header = serde_json::from_str(header).map_err(|bad| damaged(&bad))?;
     check(&header)?;
-    let Header { spec, scaling, span, solver, horizon, memory, continuity, series, .. } = header;
-    let model = NeuralOde::new(scaling.channels.len(), &spec, scaling.time_origin, scaling.time_unit, span)
+    let Header { scaling, solver, .. } = &header;
+    let model = NeuralOde::new(&header.centred, &header.spec, scaling.time_origin, scaling.time_unit, header.span)
         .map_err(|bad| damaged(&bad))?;
     solver.options(scaling.time_unit).map_err(|bad| damaged(&bad))?;
 
@@ -121,15 +143,30 @@ fn parse(content: &Tensors) -> Parsed<Fitted> {
     for array in model.params() {
         params.extend(transposed(array, &finite(content, &array.name, &array.shape)?, Order::ByColumn));
     }
-    let noise = finite(content, NOISE, &[scaling.channels.len()])?;
-    if noise.iter().any(|&n| n < 0.0) {
-        return Err("its noise is negative".into());
-    }
-    let ends = finite(content, ENDS, &[series.len()])?;
-    let anchors = anchors(content, model.state_dim(), series.len())?;
-    let fitted =
-        Fitted { spec, scaling, span, solver, horizon, memory, continuity, params, noise, series, anchors, ends };
-    Ok(fitted)
+    let anchors = anchors(content, model.state_dim(), header.centred.len(), header.series.len())?;
+    Ok(Fitted {
+        noise: noise(content, header.centred.len())?,
+        spec: header.spec,
+        scaling: header.scaling,
+        span: header.span,
+        solver: header.solver,
+        horizon: header.horizon,
+        memory: header.memory,
+        continuity: header.continuity,
+        params,
+        centred: header.centred,
+        noise_trajectories: header.noise_trajectories,
+        series: header.series,
+        anchors,
+    })
+}
+
+fn noise(content: &Tensors, channels: usize) -> Parsed<Vec<Noise>> {
+    let [floors, growths] = [NOISE_FLOOR, NOISE_GROWTH].map(|name| {
+        let numbers = finite(content, name, &[channels])?;
+        if numbers.iter().any(|&n| n < 0.0) { Err(format!("the tensor `{name}` is negative")) } else { Ok(numbers) }
+    });
+    Ok(floors?.into_iter().zip(growths?).map(|(floor, growth)| Noise { floor, growth }).collect())
 }
 
 fn damaged(bad: &impl std::fmt::Display) -> String {
@@ -137,15 +174,19 @@ fn damaged(bad: &impl std::fmt::Display) -> String {
 }
 
 fn check(header: &Header) -> Parsed<()> {
-    let Header { model, scaling, span, horizon, memory, continuity, .. } = header;
+    let Header { model, scaling, span, horizon, memory, continuity, centred, noise_trajectories, .. } = header;
     if model != KIND {
         return Err(format!("it holds a model of kind `{model}`, this program knows {KIND}"));
     }
     let positive = |x: f64| x > 0.0 && x.is_finite();
     let channels = scaling.channels.iter().all(|c| c.mean.is_finite() && positive(c.deviation));
     let times = scaling.time_origin.is_finite() && positive(scaling.time_unit) && span.is_finite() && *span >= 0.0;
+    if centred.len() != scaling.channels.len() {
+        return Err("its description of the model disagrees with itself about the channels".into());
+    }
     // The bound keeps sums of rows and horizons from overflowing.
-    let counts = [horizon, memory].into_iter().all(|n| (1..=usize::MAX / 4).contains(n));
+    let counts = [horizon, memory].into_iter().all(|n| (1..=usize::MAX / 4).contains(n))
+        && *noise_trajectories <= usize::MAX / 4;
     if channels && times && counts && continuity.is_finite() && *continuity >= 0.0 {
         Ok(())
     } else {
@@ -153,11 +194,13 @@ fn check(header: &Header) -> Parsed<()> {
     }
 }
 
-fn anchors(content: &Tensors, dim: usize, series_count: usize) -> Parsed<Vec<Anchor>> {
+fn anchors(content: &Tensors, dim: usize, channels: usize, series_count: usize) -> Parsed<Vec<Anchor>> {
     let count = tensor(content, ANCHOR_SERIES)?.shape().iter().product();
     let series = finite(content, ANCHOR_SERIES, &[count])?;
     let after = numbers(content, ANCHOR_AFTER, &[count])?;
     let time = finite(content, ANCHOR_TIME, &[count])?;
+    let known = finite(content, ANCHOR_KNOWN, &[count])?;
+    let offsets = finite(content, ANCHOR_OFFSET, &[count, channels])?;
     let states = finite(content, ANCHOR_STATE, &[count, dim])?;
     // The first anchor of a series holds from the beginning of time on.
     if after.iter().any(|a| a.is_nan() || *a == f64::INFINITY) {
@@ -168,8 +211,14 @@ fn anchors(content: &Tensors, dim: usize, series_count: usize) -> Parsed<Vec<Anc
         if index as f64 != series[k] || index >= series_count {
             return Err(format!("`{ANCHOR_SERIES}` holds {}, which is no series", series[k]));
         }
-        let state = states[k * dim..(k + 1) * dim].to_vec();
-        Ok(Anchor { series: index, after: after[k], time: time[k], state })
+        Ok(Anchor {
+            series: index,
+            after: after[k],
+            time: time[k],
+            known: known[k],
+            state: states[k * dim..(k + 1) * dim].to_vec(),
+            offset: offsets[k * channels..(k + 1) * channels].to_vec(),
+        })
     });
     anchors.collect()
 }

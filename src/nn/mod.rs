@@ -5,9 +5,11 @@ mod harmonics;
 mod init;
 mod mlp;
 mod optim;
+mod relaxation;
 
 pub use activation::Activation;
 pub use harmonics::Harmonics;
 pub use init::{fan_in_normal, fan_in_uniform};
 pub use mlp::Mlp;
 pub use optim::{AdamW, Schedule, clip_norm};
+pub use relaxation::Relaxation;

@@ -48,6 +48,8 @@ pub struct DataSpec {
     pub missing: Vec<String>,
     /// Channels that are modelled in logarithms.
     pub log: Vec<String>,
+    /// Channels of which each series' own mean is taken off.
+    pub centre: Vec<String>,
 }
 
 /// What is held out for testing.
@@ -82,6 +84,23 @@ impl SplitSpec {
     }
 }
 
+/// Whether a channel's series lie each at a level of its own: their means differ by more than they vary themselves.
+fn levels_dominate(training: &Panel, c: usize) -> bool {
+    let (mut within, mut count, mut means) = (0.0, 0.0, Vec::new());
+    for series in training.series() {
+        let values: Vec<f64> = series.observed(c).map(|(_, value)| value).collect();
+        if values.len() > 1 {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            within += values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+            count += values.len() as f64;
+            means.push(mean);
+        }
+    }
+    let middle = means.iter().sum::<f64>() / means.len() as f64;
+    let between = means.iter().map(|m| (m - middle).powi(2)).sum::<f64>() / means.len() as f64;
+    means.len() > 1 && between > within / count
+}
+
 /// Longest trajectory of training by default, in rows.
 const LONGEST_HORIZON: usize = 64;
 
@@ -99,15 +118,15 @@ impl FitConfig {
         let horizon =
             if single { longest.min(LONGEST_HORIZON) } else { ahead.clamp(8, LONGEST_HORIZON).min(longest.max(2)) };
         let width = if channels <= 4 { 32 } else { 64 };
-        let log = panel
-            .channels()
-            .iter()
-            .enumerate()
-            .filter(|(c, _)| suggest_transform(&training.observed_values(*c)) == Transform::Log);
-        let log = log.map(|(_, name)| name.clone()).collect();
+        let channel = |chosen: &dyn Fn(usize) -> bool| {
+            let names = panel.channels().iter().enumerate();
+            names.filter(|(c, _)| chosen(*c)).map(|(_, name)| name.clone()).collect::<Vec<_>>()
+        };
+        let log = channel(&|c| suggest_transform(&training.observed_values(c)) == Transform::Log);
+        let centre = channel(&|c| !single && levels_dominate(&training, c));
         Ok(Self {
             seed,
-            data: DataSpec { log, ..data },
+            data: DataSpec { log, centre, ..data },
             split: split_spec,
             model: ModelSpec {
                 augment: 0,
@@ -119,13 +138,13 @@ impl FitConfig {
             },
             training: TrainSpec {
                 epochs: 3000,
-                rate: 0.01,
-                weight_decay: 0.01,
+                rate: if single { 0.01 } else { 0.003 },
+                weight_decay: if single { 0.01 } else { 1.0 },
                 clip: 1.0,
                 start_noise: if single { 0.0 } else { 0.02 },
-                first_horizon: 4,
+                first_horizon: if single { 4 } else { horizon.div_ceil(2) },
                 horizon,
-                continuity: 1.0,
+                continuity: 30.0,
                 memory: 64,
                 batch: 64,
                 check_every: 10,

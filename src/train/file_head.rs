@@ -37,6 +37,7 @@ pub struct DataHead {
     pub errors: Option<Vec<(String, String)>>,
     pub missing: Option<Vec<String>>,
     pub log: Option<Vec<String>>,
+    pub centre: Option<Vec<String>>,
 }
 
 impl FileHead {

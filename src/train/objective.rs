@@ -212,7 +212,7 @@ impl Objective<'_> {
             self.model.observe(params, state, &mut seen);
             for c in 0..channels {
                 let cell = row * channels + c;
-                let error = seen[c] - self.panel.values()[cell];
+                let error = seen[c] + segment.offset(c) - self.panel.values()[cell];
                 // A missing cell has weight 0, and its placeholder value never enters.
                 let weighted = if self.weights[cell] > 0.0 { self.weights[cell] * error } else { 0.0 };
                 outcome.errors += weighted * error;

@@ -1,10 +1,10 @@
 //! A fit from a panel to a model that predicts.
 
 use super::{Best, FitConfig, Phase, TrainState, Trainer};
-use crate::models::{Anchor, Fitted, NeuralOde};
+use crate::models::{Anchor, Fitted, NeuralOde, Noise};
 use crate::series::Panel;
 use crate::series::scale::{Scaling, Transform};
-use crate::series::split::Split;
+use crate::series::split::{SeriesSplit, Split};
 use crate::{Error, Result};
 
 /// A prepared fit: data, split and model.
@@ -15,6 +15,7 @@ pub struct Run {
     scaling: Scaling,
     scaled: Panel,
     weights: Vec<f64>,
+    centred: Vec<bool>,
     model: NeuralOde,
     span: f64,
 }
@@ -26,22 +27,28 @@ impl Run {
     /// If a setting cannot be used or the split was made for another panel.
     pub fn new(config: FitConfig, panel: Panel, split: Split) -> Result<Self> {
         config.training.check()?;
-        if let Some(name) = config.data.log.iter().find(|name| !panel.channels().contains(name)) {
-            return Err(Error::config(
-                format!("data.log names `{name}`, which is no channel"),
-                "name channels of the data",
-            ));
+        for (key, names) in [("log", &config.data.log), ("centre", &config.data.centre)] {
+            if let Some(name) = names.iter().find(|name| !panel.channels().contains(name)) {
+                let what = format!("data.{key} names `{name}`, which is no channel");
+                return Err(Error::config(what, "name channels of the data"));
+            }
         }
         let training = split.training(&panel)?;
         let transform = |name| if config.data.log.contains(name) { Transform::Log } else { Transform::Identity };
         let transforms: Vec<Transform> = panel.channels().iter().map(transform).collect();
-        let scaling = Scaling::fit(&training, &transforms)?;
+        let mut scaling = Scaling::fit(&training, &transforms)?;
+        let centred: Vec<bool> = panel.channels().iter().map(|name| config.data.centre.contains(name)).collect();
+        let scaled = scaling.forward(&training)?;
+        for (c, channel) in scaling.channels.iter_mut().enumerate().filter(|(c, _)| centred[*c]) {
+            // What is left of a centred channel is brought to order one.
+            channel.deviation *= own_deviation(&scaled, c).unwrap_or(1.0);
+        }
         let scaled = scaling.forward(&panel)?;
         let span = training.times().iter().map(|&t| scaling.forward_time(t)).fold(0.0, f64::max);
-        let model = NeuralOde::new(panel.channel_count(), &config.model, scaling.time_origin, scaling.time_unit, span)?;
+        let model = NeuralOde::new(&centred, &config.model, scaling.time_origin, scaling.time_unit, span)?;
         config.solver.options(scaling.time_unit)?;
         let weights = weights(&scaled);
-        Ok(Self { config, panel, split, scaling, scaled, weights, model, span })
+        Ok(Self { config, panel, split, scaling, scaled, weights, centred, model, span })
     }
 
     /// Settings.
@@ -71,7 +78,7 @@ impl Run {
     pub fn trainer(&self) -> Result<Trainer<'_>> {
         let options = self.config.solver.options(self.scaling.time_unit)?;
         let (training, seed) = (&self.config.training, self.config.seed);
-        Ok(Trainer::new(&self.model, &self.scaled, &self.weights, &self.split, training, options, seed))
+        Ok(Trainer::new(&self.model, &self.scaled, &self.weights, &self.split, training, &self.centred, options, seed))
     }
 
     /// The fitted model: the best parameters, the noise that their errors show, and the starts for predicting each series
@@ -97,21 +104,17 @@ impl Run {
             memory: self.config.training.memory,
             continuity: self.config.training.continuity,
             params: params.to_vec(),
-            noise: vec![0.0; self.panel.channel_count()],
+            centred: self.centred.clone(),
+            noise: vec![Noise { floor: 1.0, growth: 0.0 }; self.panel.channel_count()],
+            noise_trajectories: 0,
             series: self.panel.names().to_vec(),
             anchors: Vec::new(),
-            ends: self
-                .scaled
-                .series()
-                .zip(&self.split.series)
-                .map(|(s, part)| end_of(s.times, part.test.start))
-                .collect(),
         };
         let learned = |phase, stage, starts| {
             Fitted::learned(&trainer.windows(phase, stage), &self.scaled, starts, self.model.state_dim())
         };
         let known = learned(phase, stage, starts);
-        fitted.noise = match &state.best {
+        (fitted.noise, fitted.noise_trajectories) = match &state.best {
             Some(best) => {
                 let (params, starts) = best.values.split_at(self.model.param_count());
                 let horizon = self.config.training.horizons()[best.stage];
@@ -125,41 +128,48 @@ impl Run {
         Ok(fitted)
     }
 
-    /// Root mean square error of each channel, in the model's units: over the validation part, predicted from what
-    /// comes before it, or over the training part where there is none.
-    fn noise(&self, fitted: &Fitted, known: &[Anchor]) -> Result<Vec<f64>> {
+    /// The prediction error of each channel: over the validation part, predicted from what comes before it, or over the
+    /// training part where there is none; and the number of trajectories it comes from.
+    fn noise(&self, fitted: &Fitted, known: &[Anchor]) -> Result<(Vec<Noise>, usize)> {
         let validated = self.split.series.iter().any(|s| !s.validation.is_empty());
+        let judged = |s: &SeriesSplit| if validated { s.validation.clone() } else { s.training() };
         let rows: Vec<usize> =
-            self.split.series.iter().map(|s| if validated { s.validation.start } else { s.training().end }).collect();
-        let judged = |s: usize| {
-            let part = &self.split.series[s];
-            if validated { part.validation.clone() } else { part.training() }
-        };
+            self.split.series.iter().map(|s| if validated { s.validation.start } else { s.test.start }).collect();
         let anchors = fitted.condition(&self.scaled, &rows, known)?;
-        let at: Vec<&[f64]> = self.panel.series().enumerate().map(|(s, series)| &series.times[judged(s)]).collect();
-        let prediction = fitted.predict(&anchors, &at)?;
+        let truth = self.split.part(&self.panel, judged)?;
+        let prediction = fitted.predict(&anchors, &truth.times_by_series())?;
+        let scaled = self.split.part(&self.scaled, judged)?;
         let channels = self.panel.channel_count();
-        let (mut sums, mut counts, mut cell) = (vec![0.0; channels], vec![0.0; channels], 0);
-        for (s, series) in self.scaled.series().enumerate() {
-            for row in judged(s) {
-                for c in 0..channels {
+        let mut errors: Vec<Vec<(f64, f64)>> = vec![Vec::new(); channels];
+        for s in 0..scaled.series_count() {
+            // Within the training part errors are those of a fit, whatever the time since a start.
+            let since = anchors.iter().rfind(|a| a.series == s).filter(|_| validated).map(|a| a.known);
+            for row in scaled.rows(s) {
+                let tau = since.map_or(0.0, |since| scaled.times()[row] - since);
+                for (c, errors) in errors.iter_mut().enumerate() {
+                    let cell = row * channels + c;
                     let predicted = self.scaling.channels[c].forward(prediction.values[cell]).unwrap_or(f64::NAN);
-                    if series.mask[row * channels + c] && predicted.is_finite() {
-                        sums[c] += (predicted - series.values[row * channels + c]).powi(2);
-                        counts[c] += 1.0;
+                    if scaled.mask()[cell] && predicted.is_finite() {
+                        errors.push((tau, predicted - scaled.values()[cell]));
                     }
-                    cell += 1;
                 }
             }
         }
-        // A channel without such a cell keeps the scale of its training values.
-        Ok(sums.iter().zip(&counts).map(|(sum, count)| if *count > 0.0 { (sum / count).sqrt() } else { 1.0 }).collect())
+        let trajectories = (0..scaled.series_count()).filter(|&s| !scaled.rows(s).is_empty()).count();
+        Ok((errors.iter().map(|errors| Noise::fit(errors)).collect(), trajectories))
     }
 }
 
-/// The time of the last of a series' first `rows` rows, or of the training data's beginning if there is none.
-fn end_of(times: &[f64], rows: usize) -> f64 {
-    rows.checked_sub(1).and_then(|last| times.get(last)).copied().unwrap_or(0.0)
+/// Standard deviation of a channel about each series' own mean, if it varies at all.
+fn own_deviation(panel: &Panel, c: usize) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for series in panel.series() {
+        let values: Vec<f64> = series.observed(c).map(|(_, value)| value).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        sum += values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+        count += values.len() as f64;
+    }
+    (sum > 0.0).then(|| (sum / count).sqrt())
 }
 
 /// Weights of cells: 0 where missing, 1 at a channel's median measurement error, less for larger errors, at most 2.

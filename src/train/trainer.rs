@@ -2,8 +2,8 @@
 
 use super::objective::{Objective, Outcome};
 use super::spec::TrainSpec;
-use crate::models::NeuralOde;
-use crate::models::segments::{self, Segment};
+use crate::models::segments::{self, Segment, Start};
+use crate::models::{NeuralOde, Persistence};
 use crate::nn::{AdamW, Schedule, clip_norm};
 use crate::series::Panel;
 use crate::series::split::{SeriesSplit, Split};
@@ -101,6 +101,7 @@ pub struct Trainer<'a> {
     split: &'a Split,
     spec: &'a TrainSpec,
     seed: u64,
+    centred: &'a [bool],
     /// Which values decay: matrices do.
     decays: Vec<bool>,
     /// Series that the search fits, with the rows of each.
@@ -117,13 +118,15 @@ const MOST_FAILED_STEPS: usize = 50;
 const AVERAGED_STEPS: f64 = 50.0;
 
 impl<'a> Trainer<'a> {
-    /// Prepares a run on a panel in the model's units. `weights` has one number a cell, 0 where nothing is observed.
+    /// Prepares a run on a panel in the model's units. `weights` has one number a cell, 0 where nothing is observed;
+    /// `centred` says of which channels each series' own mean is taken off.
     pub fn new(
         model: &'a NeuralOde,
         panel: &'a Panel,
         weights: &'a [f64],
         split: &'a Split,
         spec: &'a TrainSpec,
+        centred: &'a [bool],
         options: Options,
         seed: u64,
     ) -> Self {
@@ -139,6 +142,7 @@ impl<'a> Trainer<'a> {
             split,
             spec,
             seed,
+            centred,
             decays,
             searched: learned(SeriesSplit::fitted),
             refitted: learned(SeriesSplit::training),
@@ -174,11 +178,38 @@ impl<'a> Trainer<'a> {
 
     /// Initial parameters, then the starts of the first stage's windows as observed.
     fn initial(&self, phase: Phase) -> Vec<f64> {
-        let mut values = self.objective.model.initial(self.seed);
+        let mut values = self.objective.model.initial(self.seed, &self.persistence(phase));
         for window in &self.windows(phase, 0) {
             values.extend(self.observed_start(window));
         }
         values
+    }
+
+    /// How the last value's deviation from the mean persists over the rows that follow, by channel: the least-squares fit
+    /// of `blend · exp(−rate · τ)`. An encoder starts from it.
+    fn persistence(&self, phase: Phase) -> Vec<Persistence> {
+        let (panel, horizon) = (self.objective.panel, self.spec.horizon);
+        let channels = panel.channel_count();
+        let mut pairs = vec![Vec::new(); channels];
+        for (series, rows) in self.learned(phase) {
+            for anchor in (1..rows.end).step_by(horizon.div_ceil(4)) {
+                let segment = segments::encoded(panel, *series, anchor, rows.end, horizon, 1, self.centred);
+                let Some(Segment { rows, time, start: Start::Encoded(history), .. }) = segment else { continue };
+                for row in rows.start + 1..rows.end {
+                    for (c, pairs) in pairs.iter_mut().enumerate() {
+                        let cell = row * channels + c;
+                        let (now, ahead) = (
+                            history.last[c] - history.mean[c],
+                            panel.values()[cell] - history.offset[c] - history.mean[c],
+                        );
+                        if panel.mask()[cell] {
+                            pairs.push((panel.times()[row] - time, now, ahead));
+                        }
+                    }
+                }
+            }
+        }
+        pairs.iter().zip(self.centred).map(|(pairs, &centred)| persistence(pairs, centred)).collect()
     }
 
     /// What comes next: `None` while the phase goes on, else why training is over. Turns from the search to the refit.
@@ -248,7 +279,15 @@ impl<'a> Trainer<'a> {
             for _ in 0..rows.len().div_ceil(horizon) {
                 let anchor = rng.random_range(1..=last);
                 let panel = self.objective.panel;
-                all.extend(segments::encoded(panel, *series, anchor, rows.end, horizon, self.spec.memory));
+                all.extend(segments::encoded(
+                    panel,
+                    *series,
+                    anchor,
+                    rows.end,
+                    horizon,
+                    self.spec.memory,
+                    self.centred,
+                ));
             }
         }
         all
@@ -380,7 +419,7 @@ impl<'a> Trainer<'a> {
             let offset = panel.row_ptr()[*series];
             let scored = offset + rows.start..offset + rows.end;
             let segment = if self.objective.model.encoder().is_some() {
-                segments::encoded(panel, *series, rows.start, rows.end, rows.len(), self.spec.memory)?
+                segments::encoded(panel, *series, rows.start, rows.end, rows.len(), self.spec.memory, self.centred)?
             } else {
                 // The last window goes on over the validation rows.
                 let last = windows.iter().rfind(|w| w.series == *series)?;
@@ -407,7 +446,7 @@ impl<'a> Trainer<'a> {
                         let cell = row * channels + c;
                         let w = self.objective.weights[cell];
                         if w > 0.0 {
-                            sum += w * (seen[c] - self.objective.panel.values()[cell]).powi(2);
+                            sum += w * (seen[c] + segment.offset(c) - self.objective.panel.values()[cell]).powi(2);
                             weight += w;
                         }
                     }
@@ -417,4 +456,24 @@ impl<'a> Trainer<'a> {
         }
         Ok(if sum.is_finite() { sum / weight } else { f64::INFINITY })
     }
+}
+
+/// The least-squares fit of `ahead = blend · exp(−rate · τ) · now` to triples `(τ, now, ahead)`; without decay unless asked.
+fn persistence(pairs: &[(f64, f64, f64)], decays: bool) -> Persistence {
+    let longest = pairs.iter().map(|(tau, ..)| *tau).fold(0.0, f64::max);
+    let at = |rate: f64| {
+        let (mut along, mut all) = (0.0, 0.0);
+        for (tau, now, ahead) in pairs {
+            let carried = (-rate * tau).exp() * now;
+            along += carried * ahead;
+            all += carried * carried;
+        }
+        let blend = if all > 0.0 { (along / all).clamp(0.0, 1.0) } else { 1.0 };
+        // The sum of squared errors, less what does not depend on the fit.
+        (all * blend * blend - 2.0 * blend * along, Persistence { blend, rate })
+    };
+    let rates = (0..=30).map(|k| 10f64.powf(f64::from(k) / 10.0 - 1.0) / longest);
+    let rates = rates.filter(|rate| decays && rate.is_finite());
+    let fits = rates.chain([0.0]).map(at);
+    fits.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(Persistence { blend: 1.0, rate: 0.0 }, |(_, p)| p)
 }

@@ -18,10 +18,16 @@ fn fitted(encoder: usize) -> Fitted {
         time_unit: 0.7,
         channels: vec![channel("a", Transform::Log), channel("b, \"c\"", Transform::Identity)],
     };
-    let model = NeuralOde::new(2, &spec, scaling.time_origin, scaling.time_unit, 3.3).unwrap();
+    let model = NeuralOde::new(&[true, false], &spec, scaling.time_origin, scaling.time_unit, 3.3).unwrap();
     let params: Vec<f64> = (0..model.param_count()).map(|i| ((i + 1) as f64).sin() * 0.1).collect();
-    let anchor =
-        |series, after| Anchor { series, after, time: 0.1 + after.max(0.0), state: vec![0.1, 1.0 / 3.0, -0.0] };
+    let anchor = |series, after| Anchor {
+        series,
+        after,
+        time: 0.1 + after.max(0.0),
+        known: 2.5,
+        state: vec![0.1, 1.0 / 3.0, -0.0],
+        offset: vec![0.7, 0.0],
+    };
     Fitted {
         spec,
         scaling,
@@ -31,10 +37,11 @@ fn fitted(encoder: usize) -> Fitted {
         memory: 5,
         continuity: 0.5,
         params,
-        noise: vec![0.25, 1e-300],
+        centred: vec![true, false],
+        noise: vec![Noise { floor: 0.25, growth: 0.0 }, Noise { floor: 1e-300, growth: 0.1 }],
+        noise_trajectories: 3,
         series: vec!["one".into(), "two ü".into()],
         anchors: vec![anchor(0, f64::NEG_INFINITY), anchor(0, 1.7), anchor(1, f64::NEG_INFINITY)],
-        ends: vec![2.5, 1.0],
     }
 }
 
@@ -98,15 +105,15 @@ fn changed_tensors_and_headers_are_refused_by_name() {
     };
     let tensor = |shape: &[usize], numbers: Vec<f64>| Tensor::new(shape.to_vec(), TensorData::F64(numbers)).unwrap();
     for (name, changed, expected) in [
-        ("noise", tensor(&[2], vec![f64::NAN, 1.0]), "`noise` holds NaN"),
-        ("noise", tensor(&[1], vec![1.0]), "`noise` has shape [1] instead of [2]"),
-        ("noise", tensor(&[2], vec![-1.0, 1.0]), "noise is negative"),
+        ("noise.floor", tensor(&[2], vec![f64::NAN, 1.0]), "`noise.floor` holds NaN"),
+        ("noise.floor", tensor(&[1], vec![1.0]), "`noise.floor` has shape [1] instead of [2]"),
+        ("noise.growth", tensor(&[2], vec![-1.0, 1.0]), "`noise.growth` is negative"),
         ("readout.weight", tensor(&[3, 2], vec![0.0; 6]), "`readout.weight` has shape [3, 2]"),
         ("anchors.series", tensor(&[3], vec![0.0, 0.0, 2.0]), "holds 2, which is no series"),
         ("anchors.series", tensor(&[3], vec![0.0, 0.5, 1.0]), "holds 0.5, which is no series"),
         ("anchors.series", tensor(&[0, usize::MAX], vec![]), "shape"),
         ("anchors.after", tensor(&[3], vec![f64::NAN; 3]), "not a time"),
-        ("series.ends", tensor(&[0], vec![]), "`series.ends` has shape [0]"),
+        ("anchors.offset", tensor(&[3, 3], vec![0.0; 9]), "`anchors.offset` has shape [3, 3]"),
     ] {
         let mut content = whole.clone();
         content.named.insert(name.into(), changed);
@@ -120,6 +127,7 @@ fn changed_tensors_and_headers_are_refused_by_name() {
         ("\"hidden\":[3]", "\"hidden\":[9223372036854775807,9223372036854775807]", "too large"),
         ("\"hidden\":[3]", "\"hidden\":[60000,60000]", "too large"),
         ("\"method\":\"tsit5\"", "\"method\":\"no\"", "no method"),
+        ("\"centred\":[true,false]", "\"centred\":[true]", "disagrees with itself"),
         ("\"span\":3.3", "\"span\":null", "damaged"),
         ("\"model\":\"neural-ode\"", "\"model\":\"cde\"", "kind `cde`"),
     ] {
@@ -132,6 +140,6 @@ fn changed_tensors_and_headers_are_refused_by_name() {
     foreign.metadata.clear();
     refused(&foreign, "no model of this program");
     let mut missing = whole.clone();
-    missing.named.remove("noise");
-    refused(&missing, "`noise` is missing");
+    missing.named.remove("noise.floor");
+    refused(&missing, "`noise.floor` is missing");
 }

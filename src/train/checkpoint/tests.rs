@@ -18,6 +18,7 @@ fn run(rows: usize, epochs: usize) -> Run {
         errors: Vec::new(),
         missing: Vec::new(),
         log: Vec::new(),
+        centre: Vec::new(),
     };
     let mut config = FitConfig::suited(data, SplitSpec::default(), 0, &panel, &split).unwrap();
     config.training.epochs = epochs;
