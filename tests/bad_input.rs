@@ -62,6 +62,7 @@ fn of_options_and_settings() {
         (&["--holdout", "nan"], "is not a fraction"),
         (&["--holdout", "0.1", "--holdout-series", "0.1"], "cannot be used with"),
         (&["--holdout-series", "0.5"], "fewer than two series"),
+        (&["--holdout", "0.9"], "no series has two rows to be fitted"),
         (&["--condition", "0.5"], "without --holdout-series"),
         (&["--channels", "z"], "d.csv:1:z: no such column"),
         (&["--series", "who"], "d.csv:1:who: no such column"),

@@ -269,6 +269,21 @@ fn a_reader_that_goes_away_is_no_panic() {
 }
 
 #[test]
+fn other_names_and_spellings_are_read_as_told() {
+    let folder = Folder::new();
+    let text = "who,day,a,b,sa\nx,1,1,5,0.1\nx,2,-999,6,NA\nx,3,3,7,0.3\n";
+    fs::write(folder.path("d.csv"), text).unwrap();
+    let columns = ["--time", "day", "--series", "who", "--missing", "-999,NA"];
+    let more = ["--channels", "a", "--error", "a=sa", "--epochs", "2"];
+    flowmap(&folder).args(["fit", "d.csv"]).args(columns).args(more).assert().success();
+    let table = folder.read("out/fit/predictions.csv");
+    assert!(table.starts_with("who,day,part,a,a_predicted,a_low,a_high\nx,1,train,1,"), "{table}");
+    assert!(table.contains("\nx,2,train,,"), "{table}");
+    flowmap(&folder).args(["predict", "out/fit", "--data", "d.csv", "--at", "4:5:1"]).assert().success();
+    assert!(folder.read("out/predict/predictions.csv").starts_with("who,day,a,a_low,a_high\nx,4,"));
+}
+
+#[test]
 fn warnings_are_told_and_training_goes_on() {
     let folder = Folder::new();
     let text = "series_id,time,x,y,z\na,2,1,7,1\na,1,2,7,2\na,3,3,7,3\nb,1,4,7,\nb,2,1,7,\nc,1,1,7,1\n";

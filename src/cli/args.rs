@@ -124,7 +124,7 @@ pub struct ColumnArgs {
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     pub channels: Option<Vec<String>>,
     /// Spellings of a missing cell besides the empty one
-    #[arg(long, value_name = "NA,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NA,…", value_delimiter = ',', allow_hyphen_values = true)]
     pub missing: Option<Vec<String>>,
 }
 

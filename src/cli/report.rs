@@ -59,6 +59,8 @@ fn test(metrics: &Metrics) -> Option<String> {
     };
     let verdict = if !error.is_finite() {
         "the model's forecast could not be followed to the end".into()
+    } else if baseline == 0.0 {
+        "without a model there is no error to begin with".into()
     } else if error < baseline {
         format!("the model is better: {:.2} times that error", error / baseline)
     } else {

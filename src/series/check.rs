@@ -4,16 +4,20 @@ use std::path::Path;
 
 use super::split::Split;
 use super::{Notice, Panel, Warning};
-use crate::Result;
 use crate::io::data_error;
+use crate::{Error, Result};
 
 /// Checks that every channel can be learned, and warns of those that are constant in the training rows only.
 ///
 /// # Errors
-/// [`Error::Data`](crate::Error::Data) if a channel has no value in any training row; [`Error::Shape`](crate::Error::Shape)
-/// if the split was made for another panel.
+/// [`Error::Data`] if a channel has no value in any training row; [`Error::Config`] if no series has two rows to be fitted
+/// to; [`Error::Shape`] if the split was made for another panel.
 pub fn check_training(path: &Path, panel: &Panel, split: &Split) -> Result<Vec<Warning>> {
     let training = split.training(panel)?;
+    if split.series.iter().all(|s| s.fitted().len() < 2) {
+        let what = "no series has two rows to be fitted to besides those held out or taken for validation";
+        return Err(Error::config(what, "hold out less, or give longer series"));
+    }
     let mut warnings = Vec::new();
     for (c, channel) in panel.channels().iter().enumerate() {
         let constant = |panel: &Panel| {
