@@ -2,8 +2,8 @@
 
 use super::objective::{Objective, Outcome};
 use super::spec::TrainSpec;
-use crate::models::segments::{self, Segment, Start};
-use crate::models::{NeuralOde, Persistence};
+use crate::models::segments::{self, Segment};
+use crate::models::{Conditioning, NeuralOde, Persistence};
 use crate::nn::{AdamW, Schedule, clip_norm};
 use crate::series::Panel;
 use crate::series::split::{SeriesSplit, Split};
@@ -13,6 +13,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::ops::Range;
 
 /// Everything that decides how training goes on. A run stopped at any epoch and resumed from its state ends in the same
@@ -29,6 +30,8 @@ pub struct TrainState {
     pub average: Vec<f64>,
     /// The optimiser.
     pub optimizer: AdamW<f64>,
+    /// The initial values on the validation part.
+    pub first: Option<Best>,
     /// The best averages on the validation part so far.
     pub best: Option<Best>,
     /// Looks at the validation part since then.
@@ -58,6 +61,8 @@ pub struct Best {
     pub stage: usize,
     /// Mean squared scaled error on the validation part.
     pub score: f64,
+    /// Sum of squared scaled errors along each trajectory of it.
+    pub errors: Vec<f64>,
     /// Parameters, then learned starts.
     pub values: Vec<f64>,
 }
@@ -91,6 +96,8 @@ pub enum Stopped {
     Epochs,
     /// The validation part stopped improving.
     Patience,
+    /// Training did not clearly improve on the validation part over the initial values, which are kept.
+    NoImprovement,
     /// The user asked.
     Interrupted,
 }
@@ -101,7 +108,8 @@ pub struct Trainer<'a> {
     split: &'a Split,
     spec: &'a TrainSpec,
     seed: u64,
-    centred: &'a [bool],
+    conditioning: &'a Conditioning,
+    persistence: &'a [Persistence],
     /// Which values decay: matrices do.
     decays: Vec<bool>,
     /// Series that the search fits, with the rows of each.
@@ -119,14 +127,15 @@ const AVERAGED_STEPS: f64 = 50.0;
 
 impl<'a> Trainer<'a> {
     /// Prepares a run on a panel in the model's units. `weights` has one number a cell, 0 where nothing is observed;
-    /// `centred` says of which channels each series' own mean is taken off.
+    /// `persistence` is what the data say of the start.
     pub fn new(
         model: &'a NeuralOde,
         panel: &'a Panel,
         weights: &'a [f64],
         split: &'a Split,
         spec: &'a TrainSpec,
-        centred: &'a [bool],
+        conditioning: &'a Conditioning,
+        persistence: &'a [Persistence],
         options: Options,
         seed: u64,
     ) -> Self {
@@ -142,7 +151,8 @@ impl<'a> Trainer<'a> {
             split,
             spec,
             seed,
-            centred,
+            conditioning,
+            persistence,
             decays,
             searched: learned(SeriesSplit::fitted),
             refitted: learned(SeriesSplit::training),
@@ -169,6 +179,7 @@ impl<'a> Trainer<'a> {
             average: values.clone(),
             optimizer: AdamW::new(values.len(), self.spec.weight_decay),
             values,
+            first: None,
             best: None,
             looks_since_best: 0,
             failed_steps: 0,
@@ -178,47 +189,21 @@ impl<'a> Trainer<'a> {
 
     /// Initial parameters, then the starts of the first stage's windows as observed.
     fn initial(&self, phase: Phase) -> Vec<f64> {
-        let mut values = self.objective.model.initial(self.seed, &self.persistence(phase));
+        let mut values = self.objective.model.initial(self.seed, self.persistence);
         for window in &self.windows(phase, 0) {
             values.extend(self.observed_start(window));
         }
         values
     }
 
-    /// How the last value's deviation from the mean persists over the rows that follow, by channel: the least-squares fit
-    /// of `blend · exp(−rate · τ)`. An encoder starts from it.
-    fn persistence(&self, phase: Phase) -> Vec<Persistence> {
-        let (panel, horizon) = (self.objective.panel, self.spec.horizon);
-        let channels = panel.channel_count();
-        let mut pairs = vec![Vec::new(); channels];
-        for (series, rows) in self.learned(phase) {
-            for anchor in (1..rows.end).step_by(horizon.div_ceil(4)) {
-                let segment = segments::encoded(panel, *series, anchor, rows.end, horizon, 1, self.centred);
-                let Some(Segment { rows, time, start: Start::Encoded(history), .. }) = segment else { continue };
-                for row in rows.start + 1..rows.end {
-                    for (c, pairs) in pairs.iter_mut().enumerate() {
-                        let cell = row * channels + c;
-                        let (now, ahead) = (
-                            history.last[c] - history.mean[c],
-                            panel.values()[cell] - history.offset[c] - history.mean[c],
-                        );
-                        if panel.mask()[cell] {
-                            pairs.push((panel.times()[row] - time, now, ahead));
-                        }
-                    }
-                }
-            }
-        }
-        pairs.iter().zip(self.centred).map(|(pairs, &centred)| persistence(pairs, centred)).collect()
-    }
-
     /// What comes next: `None` while the phase goes on, else why training is over. Turns from the search to the refit.
     pub fn turn(&self, state: &mut TrainState) -> Option<Stopped> {
         match (state.phase, &state.best) {
             (Phase::Search, best) if state.epoch >= self.spec.epochs || self.is_out_of_patience(state) => {
-                let Some(best) = best else { return Some(Stopped::Epochs) };
-                if best.epoch == 0 {
-                    return Some(Stopped::Patience);
+                let (Some(best), Some(first)) = (best, &state.first) else { return Some(Stopped::Epochs) };
+                if !clearly_better(&best.errors, &first.errors) {
+                    state.best.clone_from(&state.first);
+                    return Some(Stopped::NoImprovement);
                 }
                 let values = self.initial(Phase::Refit);
                 state.phase = Phase::Refit;
@@ -279,15 +264,7 @@ impl<'a> Trainer<'a> {
             for _ in 0..rows.len().div_ceil(horizon) {
                 let anchor = rng.random_range(1..=last);
                 let panel = self.objective.panel;
-                all.extend(segments::encoded(
-                    panel,
-                    *series,
-                    anchor,
-                    rows.end,
-                    horizon,
-                    self.spec.memory,
-                    self.centred,
-                ));
+                all.extend(segments::encoded(panel, *series, anchor, rows.end, horizon, rows.end, self.conditioning));
             }
         }
         all
@@ -307,6 +284,10 @@ impl<'a> Trainer<'a> {
     pub fn epoch(&self, state: &mut TrainState) -> Result<()> {
         let (epoch, params) = (state.epoch, self.objective.model.param_count());
         let stage = self.spec.stage(epoch);
+        if epoch == 0 && state.phase == Phase::Search && self.has_validation() {
+            self.look(state, stage)?;
+            state.first.clone_from(&state.best);
+        }
         if epoch > 0 && stage != self.spec.stage(epoch - 1) {
             self.enter_stage(state, stage);
         }
@@ -396,9 +377,9 @@ impl<'a> Trainer<'a> {
 
     /// Judges the average on the validation part and keeps it if it is the best so far. Returns the validation loss.
     fn look(&self, state: &mut TrainState, stage: usize) -> Result<f64> {
-        let score = self.mean_error(&state.average, &self.validation_segments(stage))?;
+        let (score, errors) = self.errors(&state.average, &self.validation_segments(stage))?;
         if state.best.as_ref().is_none_or(|best| score < best.score) {
-            state.best = Some(Best { epoch: state.epoch, stage, score, values: state.average.clone() });
+            state.best = Some(Best { epoch: state.epoch, stage, score, errors, values: state.average.clone() });
             state.looks_since_best = 0;
         } else {
             state.looks_since_best += 1;
@@ -419,7 +400,7 @@ impl<'a> Trainer<'a> {
             let offset = panel.row_ptr()[*series];
             let scored = offset + rows.start..offset + rows.end;
             let segment = if self.objective.model.encoder().is_some() {
-                segments::encoded(panel, *series, rows.start, rows.end, rows.len(), self.spec.memory, self.centred)?
+                segments::encoded(panel, *series, rows.start, rows.end, rows.len(), rows.start, self.conditioning)?
             } else {
                 // The last window goes on over the validation rows.
                 let last = windows.iter().rfind(|w| w.series == *series)?;
@@ -430,50 +411,47 @@ impl<'a> Trainer<'a> {
         self.validation.iter().filter_map(of).collect()
     }
 
-    /// Mean squared error of trajectories over the rows to be scored, weighted; infinite if one fails.
-    fn mean_error(&self, values: &[f64], judged: &[(Range<usize>, Segment)]) -> Result<f64> {
+    /// Squared errors of trajectories over the rows to be scored, weighted: their mean, and the sum along each; infinite
+    /// if one fails.
+    fn errors(&self, values: &[f64], judged: &[(Range<usize>, Segment)]) -> Result<(f64, Vec<f64>)> {
         let (params, starts) = values.split_at(self.objective.model.param_count());
         let segments: Vec<&Segment> = judged.iter().map(|(_, segment)| segment).collect();
         let (_, states) = self.objective.states(params, starts, &segments)?;
         let (dim, channels) = (self.objective.model.state_dim(), self.objective.panel.channel_count());
-        let (mut sum, mut weight, mut at) = (0.0, 0.0, 0);
+        let (mut sums, mut weight, mut at) = (Vec::new(), 0.0, 0);
         let mut seen = vec![0.0; channels];
         for (scored, segment) in judged {
-            for (k, row) in segment.rows.clone().enumerate() {
-                if scored.contains(&row) {
-                    self.objective.model.observe(params, &states[(at + k) * dim..][..dim], &mut seen);
-                    for c in 0..channels {
-                        let cell = row * channels + c;
-                        let w = self.objective.weights[cell];
-                        if w > 0.0 {
-                            sum += w * (seen[c] + segment.offset(c) - self.objective.panel.values()[cell]).powi(2);
-                            weight += w;
-                        }
+            let mut sum = 0.0;
+            for (k, row) in segment.rows.clone().enumerate().filter(|(_, row)| scored.contains(row)) {
+                self.objective.model.observe(params, &states[(at + k) * dim..][..dim], &mut seen);
+                for c in 0..channels {
+                    let cell = row * channels + c;
+                    let w = self.objective.weights[cell];
+                    if w > 0.0 {
+                        sum += w * (seen[c] + segment.offset(c) - self.objective.panel.values()[cell]).powi(2);
+                        weight += w;
                     }
                 }
             }
             at += segment.rows.len() + usize::from(segment.next.is_some());
+            sums.push(if sum.is_finite() { sum } else { f64::INFINITY });
         }
-        Ok(if sum.is_finite() { sum / weight } else { f64::INFINITY })
+        Ok((sums.iter().sum::<f64>() / weight, sums))
     }
 }
 
-/// The least-squares fit of `ahead = blend · exp(−rate · τ) · now` to triples `(τ, now, ahead)`; without decay unless asked.
-fn persistence(pairs: &[(f64, f64, f64)], decays: bool) -> Persistence {
-    let longest = pairs.iter().map(|(tau, ..)| *tau).fold(0.0, f64::max);
-    let at = |rate: f64| {
-        let (mut along, mut all) = (0.0, 0.0);
-        for (tau, now, ahead) in pairs {
-            let carried = (-rate * tau).exp() * now;
-            along += carried * ahead;
-            all += carried * carried;
-        }
-        let blend = if all > 0.0 { (along / all).clamp(0.0, 1.0) } else { 1.0 };
-        // The sum of squared errors, less what does not depend on the fit.
-        (all * blend * blend - 2.0 * blend * along, Persistence { blend, rate })
-    };
-    let rates = (0..=30).map(|k| 10f64.powf(f64::from(k) / 10.0 - 1.0) / longest);
-    let rates = rates.filter(|rate| decays && rate.is_finite());
-    let fits = rates.chain([0.0]).map(at);
-    fits.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(Persistence { blend: 1.0, rate: 0.0 }, |(_, p)| p)
+/// The best of many looks is better than the first by chance alone; a gain below this share of the error is none.
+const LEAST_GAIN: f64 = 0.05;
+
+/// Whether errors along trajectories are smaller: by a share worth having, and by Student's t test at 5 % where there is
+/// more than one trajectory.
+fn clearly_better(now: &[f64], first: &[f64]) -> bool {
+    let gains: Vec<f64> = first.iter().zip(now).map(|(first, now)| first - now).collect();
+    let (count, total) = (gains.len() as f64, gains.iter().sum::<f64>());
+    if total < LEAST_GAIN * first.iter().sum::<f64>() {
+        return false;
+    }
+    let Some(t) = StudentsT::new(0.0, 1.0, count - 1.0).ok().filter(|_| total.is_finite()) else { return true };
+    let variance = gains.iter().map(|g| (g - total / count).powi(2)).sum::<f64>() / (count - 1.0);
+    total > t.inverse_cdf(0.95) * (count * variance).sqrt()
 }
