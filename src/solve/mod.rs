@@ -6,17 +6,20 @@
 
 mod chunks;
 mod control;
-pub(crate) mod lanes;
+pub(crate) mod engine;
+mod integrate;
+mod lanes;
 mod methods;
 mod problem;
 mod spec;
+mod start;
 mod tableau;
 mod tape;
 
 pub(crate) use chunks::Shifted;
 pub use chunks::{CHUNK, map_chunks, solve};
 pub use control::{Control, Options};
-pub use lanes::integrate;
+pub use integrate::integrate;
 pub use methods::{DOPRI5, EULER, METHODS, RK4, TSIT5, method};
 pub use problem::{Failure, Problem, Reason, Report, Solution};
 pub use spec::SolverSpec;

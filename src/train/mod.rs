@@ -5,11 +5,14 @@ mod metrics;
 mod objective;
 mod run;
 mod spec;
+mod state;
 mod trainer;
+mod validation;
 
 pub use config::{DataSpec, FitConfig, SplitSpec};
 pub use metrics::{Metrics, baselines};
 pub use objective::{Objective, Outcome, StartNoise};
 pub use run::Run;
 pub use spec::TrainSpec;
-pub use trainer::{Best, LogRow, Phase, Stopped, TrainState, Trainer};
+pub use state::{Best, LogRow, Phase, Stopped, TrainState};
+pub use trainer::{Task, Trainer};

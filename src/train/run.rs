@@ -1,6 +1,6 @@
 //! A fit from a panel to a model that predicts.
 
-use super::{Best, FitConfig, Phase, TrainState, Trainer};
+use super::{Best, FitConfig, Phase, Task, TrainState, Trainer};
 use crate::models::{Anchor, Conditioning, Fitted, NeuralOde, Noise, Persistence, persistence};
 use crate::series::Panel;
 use crate::series::scale::{Scaling, Transform};
@@ -80,19 +80,17 @@ impl Run {
     /// # Errors
     /// If the solver's settings cannot be used.
     pub fn trainer(&self) -> Result<Trainer<'_>> {
-        let options = self.config.solver.options(self.scaling.time_unit)?;
-        let (training, seed) = (&self.config.training, self.config.seed);
-        Ok(Trainer::new(
-            &self.model,
-            &self.scaled,
-            &self.weights,
-            &self.split,
-            training,
-            &self.conditioning,
-            &self.persistence,
-            options,
-            seed,
-        ))
+        Ok(Trainer::new(Task {
+            model: &self.model,
+            panel: &self.scaled,
+            weights: &self.weights,
+            split: &self.split,
+            conditioning: &self.conditioning,
+            persistence: &self.persistence,
+            options: self.config.solver.options(self.scaling.time_unit)?,
+            spec: &self.config.training,
+            seed: self.config.seed,
+        }))
     }
 
     /// The fitted model: the best parameters, the noise that their errors show, and the starts for predicting each series
