@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn noisy_observations_of_a_slow_process_are_averaged_and_exact_ones_are_not() {
-        assert!(persistence(&panel(0.0, 0.01, 0.5), 20, 64, &[true])[0].smoothing > 0.1);
+        assert!(persistence(&panel(0.0, 0.05, 0.5), 20, 64, &[true])[0].smoothing > 0.1);
         let walk = persistence(&panel(0.0, 0.3, 0.0), 20, 64, &[true])[0];
         assert!(walk.smoothing <= 0.1 && walk.blend > 0.7, "{walk:?}");
     }
