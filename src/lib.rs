@@ -6,6 +6,8 @@
 //! analysis are written once on top of these.
 
 pub mod cells;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod dynamics;
 mod error;
 pub mod gradient;

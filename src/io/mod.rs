@@ -3,6 +3,7 @@
 mod atomic;
 mod folder;
 pub mod json;
+pub mod npy;
 mod sheet;
 pub mod table;
 pub mod tensors;

@@ -3,9 +3,10 @@
 use super::assimilate::{Target, fit_start};
 use super::segments::{self, Segment};
 use super::{Conditioning, EncoderTape, History, ModelSpec, NeuralOde};
+use crate::dynamics::{Component, Field};
 use crate::series::Panel;
 use crate::series::scale::Scaling;
-use crate::solve::{Failure, Options, Problem, SolverSpec, map_chunks, solve};
+use crate::solve::{Failure, Options, Problem, Solution, SolverSpec, map_chunks, solve, solve_independently};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -272,6 +273,25 @@ impl Fitted {
     /// # Errors
     /// If a series with times has no anchor. A trajectory that fails leaves NaN and is listed.
     pub fn predict(&self, anchors: &[Anchor], at: &[&[f64]]) -> Result<Prediction> {
+        let options = self.options()?;
+        self.predict_by(anchors, at, |field, params, problem| solve(field, params, problem, &options))
+    }
+
+    /// As [`predict`](Self::predict), with the method of the `ode_solvers` crate at these tolerances: an independent
+    /// check of this crate's own solvers.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict); also if a tolerance is not positive.
+    pub fn predict_independently(&self, anchors: &[Anchor], at: &[&[f64]], rtol: f64, atol: f64) -> Result<Prediction> {
+        self.predict_by(anchors, at, |field, params, problem| solve_independently(field, params, problem, rtol, atol))
+    }
+
+    fn predict_by(
+        &self,
+        anchors: &[Anchor],
+        at: &[&[f64]],
+        solve: impl Fn(Field<f64, dyn Component<f64>>, &[f64], &Problem<f64>) -> Result<Solution<f64>>,
+    ) -> Result<Prediction> {
         let model = self.model()?;
         let (dim, channels) = (model.state_dim(), self.scaling.channels.len());
         // Trajectories away from each anchor, forward and (before the first one) backward, with the rows they fill.
@@ -304,7 +324,7 @@ impl Fitted {
             row += at.len();
         }
         let problem = Problem { start_times: &start_times, starts: &starts, row_ptr: &row_ptr, times: &times };
-        let solution = solve(model.field()?, &self.params[model.field_params()], &problem, &self.options()?)?;
+        let solution = solve(model.field()?, &self.params[model.field_params()], &problem)?;
         let blank = vec![f64::NAN; row * channels];
         let mut out = Prediction { values: blank.clone(), low: blank.clone(), high: blank, failures: Vec::new() };
         let widths = self.noise.iter().map(|noise| noise.half_width()).collect::<Result<Vec<f64>>>()?;
@@ -323,6 +343,15 @@ impl Fitted {
             out.failures.extend(report.failure.iter().map(|failure| (anchor.series, failure.clone())));
         }
         Ok(out)
+    }
+
+    /// A failure with its time and step in the file's unit.
+    pub fn in_file_units(&self, failure: &Failure) -> Failure {
+        Failure {
+            time: self.scaling.inverse_time(failure.time),
+            step: failure.step * self.scaling.time_unit,
+            reason: failure.reason,
+        }
     }
 
     /// The anchors at learned starts of windows.

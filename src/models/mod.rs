@@ -6,6 +6,7 @@ mod fitted;
 mod neural_ode;
 mod persistence;
 pub mod segments;
+mod store;
 
 pub use assimilate::{Target, fit_start};
 pub use encoder::{Conditioning, Encoder, EncoderTape, History};

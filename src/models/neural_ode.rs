@@ -27,6 +27,42 @@ pub struct ModelSpec {
     pub encoder: usize,
 }
 
+/// Widest layer and most layers and periods: beyond them no memory would do.
+const MOST_UNITS: usize = 1 << 16;
+const MOST_LAYERS: usize = 256;
+/// Most parameters, half a gibibyte of them.
+const MOST_PARAMETERS: usize = 1 << 26;
+
+impl ModelSpec {
+    /// Refuses sizes that no memory would hold, before anything is made of them.
+    fn check_size(&self, channels: usize) -> Result<()> {
+        let widths = || self.hidden.iter().chain([&self.augment, &self.encoder, &channels]);
+        if let Some(width) = widths().find(|width| **width > MOST_UNITS) {
+            return Err(Error::config(
+                format!("a model {width} wide is too large"),
+                format!("stay under {MOST_UNITS}"),
+            ));
+        }
+        let count = self.hidden.len().max(self.periods.len());
+        if count > MOST_LAYERS {
+            let remedy = format!("give at most {MOST_LAYERS} of each");
+            return Err(Error::config(format!("{count} layers or periods are too many"), remedy));
+        }
+        // An upper bound of the number of parameters, which the limits above keep from overflowing.
+        let state = channels + self.augment;
+        let inner = state + 2 * self.periods.len() + 1;
+        let ends = || std::iter::once(&inner).chain(&self.hidden);
+        let field: usize = ends().zip(ends().skip(1).chain([&state])).map(|(a, b)| (a + 1) * b).sum();
+        let encoder = 3 * self.encoder * (self.encoder + 2 * channels + 3) + state * (self.encoder + 2);
+        let total = field + encoder + channels * (state + 1);
+        if total > MOST_PARAMETERS {
+            let remedy = format!("stay under {MOST_PARAMETERS} with narrower layers");
+            return Err(Error::config(format!("a model of some {total} parameters is too large"), remedy));
+        }
+        Ok(())
+    }
+}
+
 /// A Neural ODE in scaled units: `dz/dt = net(z, inputs(t))`, observed as `z` itself or, where the state is wider than the
 /// data, as `R z + b` (Chen et al. 2018; augmented dimensions: Dupont et al. 2019).
 ///
@@ -56,6 +92,7 @@ impl NeuralOde {
     /// If a width is zero or a period is not positive.
     pub fn new(centred: &[bool], spec: &ModelSpec, origin: f64, unit: f64, span: f64) -> Result<Self> {
         let channels = centred.len();
+        spec.check_size(channels)?;
         let state = channels + spec.augment;
         if channels == 0 {
             return Err(Error::shape("channels of a model", "at least one", 0));

@@ -7,10 +7,12 @@
 
 pub mod baseline;
 pub mod check;
+pub mod grid;
 mod panel;
 pub mod read;
 pub mod scale;
 pub mod split;
+mod summary;
 mod times;
 mod transform;
 mod warning;
@@ -19,5 +21,6 @@ mod warning;
 mod testing;
 
 pub use panel::{Panel, Series};
+pub use summary::{ChannelSummary, GapSummary, Summary};
 pub use times::{RequestedTimes, read_times};
 pub use warning::{Notice, Warning};

@@ -72,7 +72,7 @@ impl Columns {
     fn find(sheet: &Sheet, options: &ReadOptions) -> Result<Self> {
         let time = sheet.column(&options.time, "--time")?;
         let series = find_series(sheet, options.series.as_deref(), time)?;
-        let error_columns = options.errors.iter().map(|(_, column)| sheet.column(column, "--errors"));
+        let error_columns = options.errors.iter().map(|(_, column)| sheet.column(column, "--error"));
         let error_columns = error_columns.collect::<Result<Vec<_>>>()?;
         let is_other = |c: usize| c == time || Some(c) == series || error_columns.contains(&c);
         let channels: Vec<usize> = match &options.channels {

@@ -7,6 +7,7 @@
 mod chunks;
 mod control;
 pub(crate) mod engine;
+mod independent;
 mod integrate;
 mod lanes;
 mod methods;
@@ -19,6 +20,7 @@ mod tape;
 pub(crate) use chunks::Shifted;
 pub use chunks::{CHUNK, map_chunks, solve};
 pub use control::{Control, Options};
+pub use independent::{INDEPENDENT_DOPRI5, solve_independently};
 pub use integrate::integrate;
 pub use methods::{DOPRI5, EULER, METHODS, RK4, TSIT5, method};
 pub use problem::{Failure, Problem, Reason, Report, Solution};

@@ -1,6 +1,8 @@
 //! Training: from a panel to a fitted model.
 
+mod checkpoint;
 mod config;
+mod file_head;
 mod metrics;
 mod objective;
 mod run;
@@ -9,7 +11,9 @@ mod state;
 mod trainer;
 mod validation;
 
+pub use checkpoint::{Checkpoint, Fingerprint};
 pub use config::{DataSpec, FitConfig, SplitSpec};
+pub use file_head::{DataHead, FileHead};
 pub use metrics::{Metrics, baselines};
 pub use objective::{Objective, Outcome, StartNoise};
 pub use run::Run;

@@ -28,11 +28,11 @@ impl Run {
     /// If a setting cannot be used or the split was made for another panel.
     pub fn new(config: FitConfig, panel: Panel, split: Split) -> Result<Self> {
         config.training.check()?;
-        if let Some(name) = config.data.log.iter().find(|name| !panel.channels().contains(name)) {
-            return Err(Error::config(
-                format!("data.log names `{name}`, which is no channel"),
-                "name channels of the data",
-            ));
+        for (key, names) in [("log", &config.data.log), ("centre", &config.data.centre)] {
+            if let Some(name) = names.iter().find(|name| !panel.channels().contains(name)) {
+                let what = format!("data.{key} names `{name}`, which is no channel");
+                return Err(Error::config(what, "name channels of the data"));
+            }
         }
         let training = split.training(&panel)?;
         let transform = |name| if config.data.log.contains(name) { Transform::Log } else { Transform::Identity };

@@ -36,6 +36,9 @@ pub struct TrainSpec {
 /// Share of all epochs that the stages before the last one take.
 const GROWING: f64 = 0.5;
 
+/// So that products of two counts and a number of rows stay within bounds.
+const LARGEST_COUNT: usize = 1_000_000_000;
+
 impl TrainSpec {
     /// Horizons of the stages: doubling from the first to the last.
     pub fn horizons(&self) -> Vec<usize> {
@@ -79,8 +82,11 @@ impl TrainSpec {
             ("check_every", self.check_every),
             ("patience", self.patience),
         ];
-        match counts.into_iter().find(|(_, count)| *count == 0) {
-            Some((name, _)) => Err(Error::config(format!("training.{name} is 0"), "give a whole number above 0")),
+        match counts.into_iter().find(|(_, count)| !(1..=LARGEST_COUNT).contains(count)) {
+            Some((name, count)) => Err(Error::config(
+                format!("training.{name} is {count}"),
+                format!("give a whole number from 1 to {LARGEST_COUNT}"),
+            )),
             None => Ok(()),
         }
     }

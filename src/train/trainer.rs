@@ -78,9 +78,14 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Whether there is a validation part.
-    pub fn has_validation(&self) -> bool {
-        !self.validation.is_empty()
+    /// The model that is trained.
+    pub fn model(&self) -> &NeuralOde {
+        self.task.model
+    }
+
+    /// Trajectories of the validation part; 0 if there is none.
+    pub fn validation_count(&self) -> usize {
+        self.validation.len()
     }
 
     /// The state before the first epoch.
@@ -205,7 +210,7 @@ impl<'a> Trainer<'a> {
     pub fn epoch(&self, state: &mut TrainState) -> Result<()> {
         let (epoch, params) = (state.epoch, self.task.model.param_count());
         let stage = self.task.spec.stage(epoch);
-        if epoch == 0 && state.phase == Phase::Search && self.has_validation() {
+        if epoch == 0 && state.phase == Phase::Search && !self.validation.is_empty() {
             self.look(state, stage)?;
             state.first.clone_from(&state.best);
         }
@@ -241,7 +246,7 @@ impl<'a> Trainer<'a> {
             }
         }
         state.epoch += 1;
-        let looks = self.has_validation() && state.phase == Phase::Search;
+        let looks = !self.validation.is_empty() && state.phase == Phase::Search;
         let look =
             looks && (state.epoch == self.task.spec.epochs || state.epoch.is_multiple_of(self.task.spec.check_every));
         let validation_loss = if look { Some(self.look(state, stage)?) } else { None };

@@ -22,7 +22,7 @@ impl Trainer<'_> {
 
     /// Whether the validation part has stopped improving.
     pub(super) fn is_out_of_patience(&self, state: &TrainState) -> bool {
-        self.has_validation() && state.looks_since_best >= self.task.spec.patience
+        !self.validation.is_empty() && state.looks_since_best >= self.task.spec.patience
     }
 
     /// The validation part's trajectories, each with the rows that are scored.

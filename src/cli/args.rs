@@ -1,0 +1,213 @@
+//! The options of every command.
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
+
+/// Systems that evolve in time: fits Neural ODEs to irregular series and predicts with them.
+#[derive(Debug, Parser)]
+#[command(name = "flowmap", version, max_term_width = 110)]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap inspect data/lynx_hare.csv
+  flowmap fit data/lynx_hare.csv --holdout 0.2
+  flowmap predict out/fit --at 1921:1930:0.1
+
+Exit codes: 0 done, 1 the computation failed, 2 bad input or usage.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Common {
+    /// Folder for the results, created if missing [default: out/COMMAND]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Print one JSON object to stdout and nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Seed of everything random [default: 0]
+    // TOML, which keeps the seed, has no larger numbers.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    /// Threads; results have the same bits for any number of them [default: all]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Say nothing on stderr but errors
+    #[arg(long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Fit(FitArgs),
+    Predict(PredictArgs),
+    Inspect(InspectArgs),
+}
+
+/// Fits a model to irregular series and says how well it predicts what was held out.
+///
+/// The data is a CSV file with one row per series and time; an empty cell was not observed. Settings come from the data,
+/// then from --config, then from the other options, the later ones winning.
+///
+/// Ctrl-C stops after the present epoch and saves the best model so far; --resume goes on to the same bits as if there
+/// had been no stop.
+///
+/// Writes model.safetensors, config.toml, metrics.json, predictions.csv, train.csv, fit.svg, loss.svg and
+/// checkpoint.safetensors.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap fit data/lynx_hare.csv --holdout 0.2
+  flowmap fit data/mauna_loa_co2.csv --period 1 --holdout 0.1 --out out/co2
+  flowmap fit data/macho_3stars.csv --channels mag_B --error mag_B=err_B --out out/macho")]
+pub struct FitArgs {
+    /// The data: long CSV with the columns series_id, time and one a channel
+    #[arg(value_name = "DATA.csv", value_hint = ValueHint::FilePath)]
+    pub data: PathBuf,
+    /// Kind of model
+    #[arg(long, value_enum, default_value_t = Model::NeuralOde)]
+    pub model: Model,
+    /// Settings as in the config.toml of a fit; any part may be missing
+    #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+    /// Columns with the standard deviations of measurements, which weight the loss
+    #[arg(long, value_name = "CHANNEL=COLUMN,…", value_delimiter = ',', value_parser = pair)]
+    pub error: Option<Vec<(String, String)>>,
+    /// Hold out the last fraction F of each series for testing
+    #[arg(long, value_name = "F", conflicts_with = "holdout_series")]
+    pub holdout: Option<f64>,
+    /// Hold out a fraction F of the series for testing, drawn by the seed
+    #[arg(long, value_name = "F")]
+    pub holdout_series: Option<f64>,
+    /// Fraction of a held-out series' rows that it is predicted from [default: 0.5]
+    #[arg(long, value_name = "F")]
+    pub condition: Option<f64>,
+    /// Known periods, in the file's unit of time, whose sine and cosine are inputs
+    #[arg(long, value_name = "P,…", value_delimiter = ',')]
+    pub period: Option<Vec<f64>>,
+    /// State dimensions beyond the channels
+    #[arg(long, value_name = "N")]
+    pub augment: Option<usize>,
+    /// Channels to model in logarithms [default: those that suggest it]
+    #[arg(long, value_name = "CHANNEL,…", value_delimiter = ',', conflicts_with = "no_log")]
+    pub log: Option<Vec<String>>,
+    /// Model no channel in logarithms
+    #[arg(long)]
+    pub no_log: bool,
+    /// Most passes over the training data
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Go on from the checkpoint in the output folder, with the same options
+    #[arg(long)]
+    pub resume: bool,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "S", default_value_t = 5.0, value_parser = seconds)]
+    pub checkpoint_every: f64,
+}
+
+/// Which columns of a data file are what.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ColumnArgs {
+    /// The time column [default: time]
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// The series column [default: series_id, or one series if there is none]
+    #[arg(long, value_name = "COLUMN")]
+    pub series: Option<String>,
+    /// The channels [default: all other columns]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub channels: Option<Vec<String>>,
+    /// Spellings of a missing cell besides the empty one
+    #[arg(long, value_name = "NA,…", value_delimiter = ',')]
+    pub missing: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Model {
+    /// A learned vector field, integrated from an encoded or learned start
+    NeuralOde,
+}
+
+/// Predicts with a fitted model.
+///
+/// Without --data the series that it was fitted to go on; with it, the series of that file, from their last rows.
+/// Without times: from each series' last observation on, as long as a quarter of the fitted span.
+///
+/// Writes predictions.csv and predictions.svg.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples, from the repository's root, after `flowmap fit data/lynx_hare.csv --holdout 0.2`:
+  flowmap predict out/fit
+  flowmap predict out/fit --at 1921:1930:0.1
+  flowmap predict out/fit --data data/lynx_hare.csv --at 1900:1930:0.1 --method ode-solvers-dopri5")]
+pub struct PredictArgs {
+    /// The folder that a fit wrote
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub model: PathBuf,
+    /// Observations to predict from, with columns named as in the fit
+    #[arg(long, value_name = "DATA.csv", value_hint = ValueHint::FilePath)]
+    pub data: Option<PathBuf>,
+    /// Times from START to END in steps of STEP, in the file's unit
+    #[arg(long, value_name = "START:END:STEP", allow_hyphen_values = true, value_parser = grid)]
+    pub at: Option<[f64; 3]>,
+    /// Times from a CSV file: a time column, and a series column if they differ by series
+    #[arg(long, value_name = "TIMES.csv", conflicts_with = "at", value_hint = ValueHint::FilePath)]
+    pub at_file: Option<PathBuf>,
+    /// Integrate with another method than the fit: euler, rk4, dopri5, tsit5, or ode-solvers-dopri5 as a check
+    #[arg(long, value_name = "NAME")]
+    pub method: Option<String>,
+    /// Relative tolerance of the integration
+    #[arg(long, value_name = "X")]
+    pub rtol: Option<f64>,
+    /// Absolute tolerance of the integration, in training standard deviations
+    #[arg(long, value_name = "X")]
+    pub atol: Option<f64>,
+    /// Step of euler and rk4, in the file's unit of time
+    #[arg(long, value_name = "X")]
+    pub step: Option<f64>,
+}
+
+/// Says what a data file, a model folder, a weights file or an npy array holds. Writes no file.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap inspect data/lynx_hare.csv
+  flowmap inspect data/nagisa_char_bilstm.safetensors --json")]
+pub struct InspectArgs {
+    /// A .csv, .safetensors or .npy file, or the folder of a fit
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        // More than a year is never.
+        Ok(seconds) if (0.0..=4e7).contains(&seconds) => Ok(seconds),
+        _ => Err("give a number of seconds from 0 on".into()),
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((channel, column)) if !channel.trim().is_empty() && !column.trim().is_empty() => {
+            Ok((channel.trim().into(), column.trim().into()))
+        }
+        _ => Err("write CHANNEL=COLUMN, such as mag_B=err_B".into()),
+    }
+}
+
+fn grid(text: &str) -> Result<[f64; 3], String> {
+    let numbers: Vec<f64> = text.split(':').map_while(|part| part.trim().parse().ok()).collect();
+    match numbers[..] {
+        [start, end, step] if text.matches(':').count() == 2 => Ok([start, end, step]),
+        _ => Err("write START:END:STEP, three numbers such as 1921:1930:0.1".into()),
+    }
+}

@@ -1,0 +1,167 @@
+//! Figures that commands write.
+
+use crate::Result;
+use crate::io::OutputFolder;
+use crate::models::{Fitted, Prediction};
+use crate::plot::{Curve, FitFigure, FitPanel, FitSeries, LossFigure, Points, Stage, fit_figure, loss_figure};
+use crate::series::grid::spread;
+use crate::series::{Panel, Series};
+use crate::train::{DataSpec, LogRow, Phase, Run, TrainState};
+
+/// More series cannot be told apart in one figure.
+const MOST_SERIES: usize = 6;
+/// Points of a curve, for the whole of it and for a part.
+const DENSE: usize = 400;
+const LEAST_DENSE: usize = 50;
+
+/// `fit.svg`: the data, the model through the part it was fitted to, and its forecast of what was held out.
+///
+/// # Errors
+/// If the model does not belong to the run, or the file cannot be written.
+pub fn write_fit(folder: &OutputFolder, run: &Run, fitted: &Fitted) -> Result<()> {
+    let (panel, split) = (run.panel(), run.split());
+    let mut shown: Vec<usize> = (0..panel.series_count()).collect();
+    // Held-out series first; the sort keeps the file's order among equals.
+    shown.sort_by_key(|&s| split.series[s].test.is_empty());
+    shown.truncate(MOST_SERIES);
+
+    let mut at = vec![Vec::new(); panel.series_count()];
+    let mut fitted_count = vec![0; panel.series_count()];
+    for &s in &shown {
+        let (times, test) = (&panel.times()[panel.rows(s)], &split.series[s].test);
+        let (Some(&first), Some(&last)) = (times.first(), times.last()) else { continue };
+        let boundary = times[test.start.max(1) - 1];
+        let share = if last > first { (boundary - first) / (last - first) } else { 1.0 };
+        let count = ((DENSE as f64 * share) as usize).max(LEAST_DENSE);
+        at[s] = if boundary > first { spread(first, boundary, count) } else { vec![first] };
+        fitted_count[s] = at[s].len();
+        if last > boundary {
+            // Just after the boundary the forecast's own start holds.
+            at[s].extend(spread(boundary.next_up(), last, (DENSE - count.min(DENSE)).max(LEAST_DENSE)));
+        }
+    }
+    let times: Vec<&[f64]> = at.iter().map(Vec::as_slice).collect();
+    let prediction = fitted.predict(&fitted.anchors, &times)?;
+
+    let channels = panel.channel_count();
+    let offsets = offsets(&at);
+    let panels = (0..channels).map(|c| {
+        let series = shown.iter().map(|&s| {
+            let record = own(panel, s);
+            let test = split.series[s].test.start;
+            let curve = |rows: std::ops::Range<usize>, band: bool| {
+                let cells = || rows.clone().map(|row| (offsets[s] + row) * channels + c);
+                let pick = |values: &[f64]| cells().map(|cell| values[cell]).collect::<Vec<f64>>();
+                let ends = |values: &[f64]| if band { pick(values) } else { Vec::new() };
+                Curve {
+                    time: at[s][rows.clone()].to_vec(),
+                    value: pick(&prediction.values),
+                    low: ends(&prediction.low),
+                    high: ends(&prediction.high),
+                }
+            };
+            FitSeries {
+                name: record.name.into(),
+                observed: points(&record, c, channels, 0..test),
+                held_out: points(&record, c, channels, test..record.times.len()),
+                fitted: curve(0..fitted_count[s], false),
+                forecast: curve(fitted_count[s]..at[s].len(), true),
+                held_out_from: record.times.get(test).map(|&t| 0.5 * (t + record.times[test.max(1) - 1])),
+            }
+        });
+        FitPanel { channel: panel.channels()[c].clone(), unit: None, series: series.collect() }
+    });
+    let figure = FitFigure { title: String::new(), time: run.config().data.time.clone(), panels: panels.collect() };
+    write(folder, "fit.svg", &fit_figure(&figure)?)
+}
+
+/// `predictions.svg`: predictions with their interval, after the observations they start from, if there are any.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_predictions(
+    folder: &OutputFolder,
+    data: &DataSpec,
+    names: &[String],
+    at: &[Vec<f64>],
+    prediction: &Prediction,
+    given: Option<&Panel>,
+) -> Result<()> {
+    let channels = data.channels.len();
+    let offsets = offsets(at);
+    let shown: Vec<usize> = (0..names.len()).filter(|&s| !at[s].is_empty()).take(MOST_SERIES).collect();
+    let panels = data.channels.iter().enumerate().map(|(c, channel)| {
+        let series = shown.iter().map(|&s| {
+            let cells = || (0..at[s].len()).map(|row| (offsets[s] + row) * channels + c);
+            let pick = |values: &[f64]| cells().map(|cell| values[cell]).collect();
+            let observed = given.map(|panel| own(panel, s));
+            FitSeries {
+                name: names[s].clone(),
+                observed: observed.map(|r| points(&r, c, channels, 0..r.times.len())).unwrap_or_default(),
+                forecast: Curve {
+                    time: at[s].clone(),
+                    value: pick(&prediction.values),
+                    low: pick(&prediction.low),
+                    high: pick(&prediction.high),
+                },
+                ..FitSeries::default()
+            }
+        });
+        FitPanel { channel: channel.clone(), unit: None, series: series.collect() }
+    });
+    let figure = FitFigure { title: String::new(), time: data.time.clone(), panels: panels.collect() };
+    write(folder, "predictions.svg", &fit_figure(&figure)?)
+}
+
+/// `loss.svg`: how training went.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_loss(folder: &OutputFolder, state: &TrainState) -> Result<()> {
+    let log = &state.log;
+    let stage = |row: &LogRow| (row.phase, row.horizon);
+    let begins = log.iter().enumerate().filter(|&(i, row)| i == 0 || stage(&log[i - 1]) != stage(row));
+    let label = |i: usize, row: &LogRow| match row.phase {
+        Phase::Refit if log[..i].last().is_some_and(|before| before.phase == Phase::Search) => {
+            format!("refit, horizon {}", row.horizon)
+        }
+        _ => format!("horizon {}", row.horizon),
+    };
+    let looked = log.iter().any(|row| row.validation_loss.is_some());
+    let validation = log.iter().map(|row| row.validation_loss.unwrap_or(f64::NAN));
+    let figure = LossFigure {
+        title: String::new(),
+        loss: "mean squared error (scaled)".into(),
+        // Phases count their epochs anew; here they follow each other.
+        epochs: (1..=log.len()).map(|epoch| epoch as f64).collect(),
+        training: log.iter().map(|row| row.train_loss).collect(),
+        validation: if looked { validation.collect() } else { Vec::new() },
+        stages: begins.map(|(i, row)| Stage { epoch: (i + 1) as f64, label: label(i, row) }).collect(),
+        best_epoch: state.best.as_ref().map(|best| best.epoch as f64),
+    };
+    write(folder, "loss.svg", &loss_figure(&figure)?)
+}
+
+fn write(folder: &OutputFolder, name: &str, svg: &str) -> Result<()> {
+    folder.write(name, |writer| writer.write_all(svg.as_bytes()))
+}
+
+/// Rows before each series' own.
+fn offsets(at: &[Vec<f64>]) -> Vec<usize> {
+    let before = at.iter().scan(0, |rows, times| Some(std::mem::replace(rows, *rows + times.len())));
+    before.collect()
+}
+
+fn own(panel: &Panel, s: usize) -> Series<'_> {
+    panel.series().nth(s).unwrap_or_else(|| unreachable!("series are numbered by the panel itself"))
+}
+
+fn points(record: &Series, c: usize, channels: usize, rows: std::ops::Range<usize>) -> Points {
+    let cells: Vec<(usize, usize)> =
+        rows.map(|row| (row, row * channels + c)).filter(|&(_, cell)| record.mask[cell]).collect();
+    Points {
+        time: cells.iter().map(|&(row, _)| record.times[row]).collect(),
+        value: cells.iter().map(|&(_, cell)| record.values[cell]).collect(),
+        error: record.errors.map(|errors| cells.iter().map(|&(_, cell)| errors[cell]).collect()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,99 @@
+//! What an `.npy` file says about itself.
+
+use crate::{Error, Result};
+use std::io::Read;
+use std::path::Path;
+
+/// The header of an `.npy` file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Type of the numbers as numpy spells it: `<f4`.
+    pub dtype: String,
+    /// Whether the first axis is fastest.
+    pub fortran_order: bool,
+    /// Extents.
+    pub shape: Vec<usize>,
+}
+
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
+/// Headers are some hundred bytes long; a longer one is no header.
+const LONGEST_HEADER: usize = 1 << 20;
+
+/// Reads the header of a file.
+///
+/// # Errors
+/// [`Error::File`] if it cannot be read; [`Error::Format`] if it is not an `.npy` file.
+pub fn read_header(path: &Path) -> Result<Header> {
+    let failed = |source| Error::File { path: path.into(), doing: "reading", source, remedy: "check the path" };
+    let refused = |what: &str| Error::format(path, what, "write it with numpy.save");
+    let mut start = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(12).read_to_end(&mut start)).map_err(failed)?;
+    let (offset, length) = match start.strip_prefix(MAGIC) {
+        Some([1, _, a, b, ..]) => (10, usize::from(u16::from_le_bytes([*a, *b]))),
+        Some([2 | 3, _, a, b, c, d, ..]) => (12, u32::from_le_bytes([*a, *b, *c, *d]) as usize),
+        _ => return Err(refused("not an npy file of version 1 to 3")),
+    };
+    if length > LONGEST_HEADER {
+        return Err(refused("its header is too long to be one"));
+    }
+    let mut bytes = Vec::new();
+    let limit = (offset + length) as u64;
+    std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
+    let text = bytes.get(offset..offset + length).ok_or_else(|| refused("it ends within its header"))?;
+    parse(&String::from_utf8_lossy(text)).ok_or_else(|| refused("its header is damaged"))
+}
+
+/// Reads the Python dictionary `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
+fn parse(text: &str) -> Option<Header> {
+    let after = |key: &str| Some(text.split_once(&format!("'{key}'"))?.1.trim_start().strip_prefix(':')?.trim_start());
+    let dtype = after("descr")?.strip_prefix('\'')?.split_once('\'')?.0.to_string();
+    let fortran_order = match after("fortran_order")? {
+        rest if rest.starts_with("True") => true,
+        rest if rest.starts_with("False") => false,
+        _ => return None,
+    };
+    let extents = after("shape")?.strip_prefix('(')?.split_once(')')?.0;
+    let extents = extents.split(',').map(str::trim).filter(|extent| !extent.is_empty());
+    let shape = extents.map(|extent| extent.parse().ok()).collect::<Option<_>>()?;
+    Some(Header { dtype, fortran_order, shape })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_of_a_file_that_numpy_wrote_is_read() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/nagisa_char_input.npy");
+        let header = read_header(&path).unwrap();
+        assert_eq!((header.dtype.as_str(), header.fortran_order, header.shape.len()), ("<f4", false, 2));
+    }
+
+    #[test]
+    fn shapes_of_any_rank_are_read() {
+        let shape = |text: &str| parse(&format!("{{'descr': '<f8', 'fortran_order': True, 'shape': {text}, }}"));
+        assert_eq!(shape("()").unwrap().shape, [0; 0]);
+        assert_eq!(shape("(3,)").unwrap().shape, [3]);
+        assert_eq!(shape("(3, 4, 5)").unwrap().shape, [3, 4, 5]);
+        assert!(shape("(3, x)").is_none());
+        assert!(shape("(-3,)").is_none());
+    }
+
+    #[test]
+    fn damaged_files_are_format_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        for bytes in [
+            &b""[..],
+            b"\x93NUMPY",
+            b"\x93NUMPY\x01\x00",
+            b"\x93NUMPY\x01\x00\xff\xff{",
+            b"\x93NUMPY\x03\x00\xff\xff\xff\xff{",
+            b"\x93NUMPY\x01\x00\x02\x00{}",
+            b"a,b\n1,2",
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            assert!(matches!(read_header(&path), Err(Error::Format { .. })), "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The `ode_solvers` crate behind this crate's problem: the same field, somebody else's code.
+
+use super::{Failure, Problem, Reason, Report, Solution};
+use crate::dynamics::{Component, Field};
+use crate::linalg::{Block, BlockMut};
+use crate::{Error, Result};
+use ode_solvers::dop_shared::{IntegrationError, OutputType, System};
+use ode_solvers::{DVector, Dopri5};
+use std::cell::RefCell;
+
+/// The name by which files and options ask for [`solve_independently`].
+pub const INDEPENDENT_DOPRI5: &str = "ode-solvers-dopri5";
+
+/// Integrates all trajectories of a problem with `Dopri5` of the `ode_solvers` crate, one after another.
+///
+/// For checking results, not for speed. The solver is started afresh at every output time, because its own dense output
+/// extrapolates at the last sample and fails for times below 0.
+///
+/// # Errors
+/// If sizes do not fit or a tolerance is not positive. A trajectory that fails is reported in the solution.
+pub fn solve_independently<C: Component<f64> + ?Sized>(
+    field: Field<f64, C>,
+    params: &[f64],
+    problem: &Problem<f64>,
+    rtol: f64,
+    atol: f64,
+) -> Result<Solution<f64>> {
+    let dim = field.state_dim();
+    problem.check(dim)?;
+    for (name, tolerance) in [("relative", rtol), ("absolute", atol)] {
+        if !(tolerance > 0.0 && tolerance.is_finite()) {
+            return Err(Error::config(format!("the {name} tolerance is {tolerance}"), "give a positive number"));
+        }
+    }
+    let mut whole = Solution { states: Vec::with_capacity(problem.times.len() * dim), reports: Vec::new() };
+    for s in 0..problem.len() {
+        let mut report = Report::default();
+        let mut time = problem.start_times[s];
+        let mut state = DVector::from_column_slice(&problem.starts[s * dim..(s + 1) * dim]);
+        for &next in &problem.times[problem.row_ptr[s]..problem.row_ptr[s + 1]] {
+            if report.failure.is_none() && next != time {
+                let system = OneField { field, params, trajectory: s, buffers: RefCell::default() };
+                let mut solver = Dopri5::new(system, time, next, next - time, state.clone(), rtol, atol);
+                solver.set_output(OutputType::Sparse);
+                match solver.integrate() {
+                    Ok(stats) => {
+                        report.accepted += stats.accepted_steps as usize;
+                        report.rejected += stats.rejected_steps as usize;
+                        report.evaluations += stats.num_eval as usize;
+                        if let Some(last) = solver.y_out().last() {
+                            state.copy_from(last);
+                        }
+                        if let Some(component) = state.iter().position(|y| !y.is_finite()) {
+                            let step = next - time;
+                            report.failure = Some(Failure { time, step, reason: Reason::NotFinite { component } });
+                        }
+                    }
+                    Err(error) => report.failure = Some(failure(error)),
+                }
+            }
+            time = next;
+            let reached = report.failure.is_none();
+            whole.states.extend(state.iter().map(|&y| if reached { y } else { f64::NAN }));
+        }
+        whole.reports.push(report);
+    }
+    Ok(whole)
+}
+
+fn failure(error: IntegrationError) -> Failure {
+    match error {
+        IntegrationError::StepSizeUnderflow { x } => Failure { time: x, step: 0.0, reason: Reason::StepUnderflow },
+        // Its stiffness test is a count of steps too.
+        IntegrationError::MaxNumStepReached { x, .. } | IntegrationError::StiffnessDetected { x } => {
+            Failure { time: x, step: 0.0, reason: Reason::TooManySteps }
+        }
+    }
+}
+
+struct OneField<'a, C: Component<f64> + ?Sized> {
+    field: Field<'a, f64, C>,
+    params: &'a [f64],
+    trajectory: usize,
+    buffers: RefCell<Buffers>,
+}
+
+#[derive(Default)]
+struct Buffers {
+    arguments: Vec<f64>,
+    inputs: Vec<f64>,
+    scratch: Vec<f64>,
+}
+
+impl<C: Component<f64> + ?Sized> System<f64, DVector<f64>> for OneField<'_, C> {
+    fn system(&self, t: f64, y: &DVector<f64>, dy: &mut DVector<f64>) {
+        let component = self.field.component;
+        let mut buffers = self.buffers.borrow_mut();
+        let Buffers { arguments, inputs, scratch } = &mut *buffers;
+        arguments.resize(component.in_dim(), 0.0);
+        inputs.resize(self.field.inputs.map_or(0, |x| x.dim()), 0.0);
+        scratch.resize(component.scratch_len(), 0.0);
+        arguments[..y.len()].copy_from_slice(y.as_slice());
+        self.field.fill_arguments(&[self.trajectory], |_| t, arguments, inputs);
+        component.eval(self.params, Block::new(arguments, 1), BlockMut::new(dy.as_mut_slice(), 1), scratch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamics::{Lift, Scalar, SmallField};
+    use crate::solve::{Options, solve};
+    use approx::assert_relative_eq;
+
+    /// A driven pendulum: time matters.
+    struct Driven;
+    impl SmallField<2, 1> for Driven {
+        fn rhs<S: Scalar>(&self, t: S, y: [S; 2], p: [S; 1]) -> [S; 2] {
+            [y[1], -y[0].sin() + p[0] * t.cos()]
+        }
+    }
+
+    /// Grows beyond all bounds at time 1.
+    struct BlowUp;
+    impl SmallField<1, 0> for BlowUp {
+        fn rhs<S: Scalar>(&self, _t: S, y: [S; 1], _p: [S; 0]) -> [S; 1] {
+            [y[0] * y[0]]
+        }
+    }
+
+    #[test]
+    fn it_agrees_with_our_own_solver_forward_backward_and_across_zero() {
+        let driven = Lift::<_, 2, 1>(Driven);
+        let field = Field::with_time(&driven).unwrap();
+        let problem = Problem {
+            start_times: &[-1.0, 3.0],
+            starts: &[0.5, 0.0, 0.1, -0.2],
+            row_ptr: &[0, 3, 6],
+            times: &[-1.0, 0.25, 4.0, 2.5, 0.0, -2.0],
+        };
+        let theirs = solve_independently(field, &[0.3], &problem, 1e-10, 1e-10).unwrap();
+        let ours = solve(field, &[0.3], &problem, &Options::adaptive(1e-10, 1e-10)).unwrap();
+        assert_eq!(theirs.states.len(), ours.states.len());
+        for (a, b) in theirs.states.iter().zip(&ours.states) {
+            assert_relative_eq!(*a, *b, epsilon = 1e-8);
+        }
+        assert!(theirs.reports.iter().all(|r| r.failure.is_none() && r.evaluations > 0));
+    }
+
+    #[test]
+    fn a_singularity_is_reported_and_the_part_before_it_kept() {
+        let blow_up = Lift::<_, 1, 0>(BlowUp);
+        let field = Field::with_time(&blow_up).unwrap();
+        let problem = Problem { start_times: &[0.0], starts: &[1.0], row_ptr: &[0, 2], times: &[0.5, 2.0] };
+        let solution = solve_independently(field, &[], &problem, 1e-8, 1e-8).unwrap();
+        assert_relative_eq!(solution.states[0], 2.0, epsilon = 1e-6);
+        assert!(solution.states[1].is_nan());
+        assert!(solution.reports[0].failure.is_some());
+        assert!(solve_independently(field, &[], &problem, 0.0, 1e-8).is_err());
+    }
+}
