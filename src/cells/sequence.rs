@@ -78,8 +78,8 @@ pub fn pull_sequence<T: Real, C: Component<T> + ?Sized>(
     for step in (0..tape.steps).rev() {
         // Lanes whose sequence had ended take no part in this step.
         let ended = |lane: usize| inputs[lane].len() <= step * width;
-        for i in 0..state * lanes {
-            w[i] = if ended(i % lanes) { T::zero() } else { tape.state[i] };
+        for (i, (w, &bar)) in w.iter_mut().zip(&tape.state).enumerate() {
+            *w = if ended(i % lanes) { T::zero() } else { bar };
         }
         cell.vjp(
             params,

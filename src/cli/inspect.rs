@@ -133,7 +133,7 @@ fn model(path: &Path) -> Result<(String, Value)> {
             channel.transform,
             short(channel.mean),
             short(channel.deviation),
-            short(noise.deviation(0.0))
+            short(noise.floor.sqrt())
         );
     }
     let _ = writeln!(text);

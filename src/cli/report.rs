@@ -39,6 +39,7 @@ fn why(metrics: &Metrics) -> &'static str {
     match metrics.stopped_because {
         Stopped::Epochs => "all epochs done",
         Stopped::Patience => "stopped early: the validation part no longer improved",
+        Stopped::NoImprovement => "training did not clearly improve on the start the data suggest, which is kept",
         Stopped::Interrupted => "interrupted; the best model so far is saved, go on with --resume",
     }
 }

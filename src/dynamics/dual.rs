@@ -49,6 +49,11 @@ impl<T: Real, const N: usize> Dual<T, N> {
         Self { value, parts }
     }
 
+    /// `f(self, b)` where `value` is its value and `by_self`, `by_b` are its partial derivatives.
+    fn combine(self, b: Self, value: T, by_self: T, by_b: T) -> Self {
+        Self { value, parts: std::array::from_fn(|i| by_self * self.parts[i] + by_b * b.parts[i]) }
+    }
+
     /// `f(self)` where `value = f(self.value)` and `slope = f'(self.value)`.
     fn apply(self, value: T, slope: T) -> Self {
         Self { value, parts: self.parts.map(|d| d * slope) }
@@ -72,16 +77,15 @@ impl<T: Real, const N: usize> Sub for Dual<T, N> {
 impl<T: Real, const N: usize> Mul for Dual<T, N> {
     type Output = Self;
     fn mul(self, b: Self) -> Self {
-        let parts = std::array::from_fn(|i| self.parts[i] * b.value + self.value * b.parts[i]);
-        Self { value: self.value * b.value, parts }
+        self.combine(b, self.value * b.value, b.value, self.value)
     }
 }
 
 impl<T: Real, const N: usize> Div for Dual<T, N> {
     type Output = Self;
     fn div(self, b: Self) -> Self {
-        let value = self.value / b.value;
-        Self { value, parts: std::array::from_fn(|i| (self.parts[i] - value * b.parts[i]) / b.value) }
+        let (value, inverse) = (self.value / b.value, T::one() / b.value);
+        self.combine(b, value, inverse, -value * inverse)
     }
 }
 

@@ -4,6 +4,7 @@
 //! simulation, gradients and analysis without another line. A field of a few states that is easily written down
 //! implements [`SmallField`] instead, once, generically over the scalar, and [`Lift`] makes a component of it.
 
+mod at_rest;
 mod combine;
 mod component;
 mod dual;
@@ -11,6 +12,7 @@ mod field;
 mod lift;
 pub mod testkit;
 
+pub use at_rest::AtRest;
 pub use combine::{Beside, Chain, Identity, Sum};
 pub use component::{Component, ParamSpec, Tangent};
 pub use dual::{Dual, Scalar};

@@ -177,7 +177,7 @@ pub fn check<T: Real, C: Component<T> + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::{Beside, Chain, Identity, Lift, Scalar, SmallField, Sum};
+    use crate::dynamics::{AtRest, Beside, Chain, Identity, Lift, Scalar, SmallField, Sum};
 
     struct Forced;
     impl SmallField<2, 3> for Forced {
@@ -196,6 +196,7 @@ mod tests {
             let p = [0.7, -0.4, 1.1, 0.2, 0.5, -0.9];
             check::<f64, _>(&Sum::new::<f64>(field(), field()).unwrap(), &p, 1.0, seed).unwrap();
             check::<f64, _>(&Beside::new(field(), field()), &p, 1.0, seed).unwrap();
+            check::<f64, _>(&AtRest(field()), &p[..3], 1.0, seed).unwrap();
             let timed = Beside::new(field(), Identity(1));
             check::<f64, _>(&Chain::new::<f64>(timed, field()).unwrap(), &p, 1.0, seed).unwrap();
         }

@@ -2,7 +2,7 @@
 
 use crate::dynamics::{Component, Field};
 use crate::linalg::{self, Block, BlockMut};
-use crate::solve::lanes::Engine;
+use crate::solve::engine::Engine;
 use crate::solve::{Options, Problem, Recording, Report, Solution};
 use crate::solve::{Start, Tape};
 use crate::{Error, Real, Result};

@@ -2,7 +2,7 @@
 
 use crate::dynamics::{Component, Field, Tangent};
 use crate::linalg::{self, Block, BlockMut};
-use crate::solve::lanes::Engine;
+use crate::solve::engine::Engine;
 use crate::solve::{Options, Problem, Round, Tape};
 use crate::{Error, Real, Result};
 

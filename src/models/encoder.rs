@@ -4,12 +4,26 @@ use crate::cells::{Gru, SequenceTape, pull_sequence, run_sequence};
 use crate::dynamics::{Component, ParamSpec};
 use crate::linalg::{self, Block, BlockMut};
 use crate::series::Series;
+use serde::{Deserialize, Serialize};
+
+/// How the rows before an anchor are taken in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conditioning {
+    /// Most recent rows that are looked at, beside the channels' means.
+    pub memory: usize,
+    /// Channels of which each series' own mean is taken off.
+    pub centred: Vec<bool>,
+    /// Time over which each channel's recent observations are averaged, in the model's unit; 0 takes the last one alone.
+    pub smoothing: Vec<f64>,
+}
 
 /// What a state is made from: the rows of one series up to its anchor, in the model's units.
 #[derive(Clone, Debug)]
 pub struct History {
-    /// The last observed value of each channel, or its mean if there is none.
-    pub last: Vec<f64>,
+    /// The present level of each channel: its recent observations, weighted by `exp(−age / smoothing)`, or the last one
+    /// alone; its mean if there is none.
+    pub level: Vec<f64>,
     /// The mean of the channel's observed values, 0 (the training mean) if there is none.
     pub mean: Vec<f64>,
     /// What is subtracted from the channel: its mean if the channel is centred, else 0. The other fields and the states
@@ -20,31 +34,37 @@ pub struct History {
 }
 
 impl History {
-    /// The history of a series' first `rows` rows, `centred[c]` saying of which channels the series' own mean is taken
-    /// off. The recurrent part sees the most recent `memory` rows.
-    pub fn of(series: &Series, rows: usize, memory: usize, centred: &[bool]) -> Self {
-        let channels = series.values.len() / series.times.len().max(1);
-        let (mut last, mut mean) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
+    /// The history of a series' first `rows` rows. The mean that is taken off a centred channel is that of the first
+    /// `known` rows, which may be more: while training, all of a series' training rows tell where its level is.
+    pub fn of(series: &Series, rows: usize, known: usize, conditioning: &Conditioning) -> Self {
+        let channels = conditioning.centred.len();
+        let recent = rows.saturating_sub(conditioning.memory)..rows;
+        let (mut level, mut mean) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
         for c in 0..channels {
-            let (mut latest, mut sum, mut count) = (None, 0.0, 0.0);
-            for row in 0..rows {
-                if series.mask[row * channels + c] {
-                    latest = Some(series.values[row * channels + c]);
-                    sum += series.values[row * channels + c];
-                    count += 1.0;
-                }
-            }
+            let observed = |row: &usize| series.mask[row * channels + c];
+            let value = |row: usize| series.values[row * channels + c];
+            let averaged = if conditioning.centred[c] { 0..known } else { 0..rows };
+            let (sum, count) = averaged.filter(observed).fold((0.0, 0.0), |(s, n), row| (s + value(row), n + 1.0));
             let average = if count > 0.0 { sum / count } else { 0.0 };
+            let last = (0..rows).rev().find(observed);
+            let smoothing = conditioning.smoothing[c];
+            let weighted = last.filter(|_| smoothing > 0.0).map(|last| {
+                let weight = |row: usize| ((series.times[row] - series.times[last]) / smoothing).exp();
+                let rows = recent.clone().filter(observed).chain((last < recent.start).then_some(last));
+                let (sum, all) = rows.fold((0.0, 0.0), |(s, w), row| (s + weight(row) * value(row), w + weight(row)));
+                sum / all
+            });
             mean.push(average);
-            last.push(latest.unwrap_or(average));
+            level.push(weighted.or(last.map(value)).unwrap_or(average));
         }
-        let offset: Vec<f64> = mean.iter().zip(centred).map(|(&m, &centred)| if centred { m } else { 0.0 }).collect();
+        let offset: Vec<f64> =
+            mean.iter().zip(&conditioning.centred).map(|(&m, &centred)| if centred { m } else { 0.0 }).collect();
         for c in 0..channels {
-            last[c] -= offset[c];
+            level[c] -= offset[c];
             mean[c] -= offset[c];
         }
         let mut inputs = Vec::new();
-        for row in rows.saturating_sub(memory)..rows {
+        for row in recent {
             let cells = row * channels..(row + 1) * channels;
             let value = |c: usize| {
                 if series.mask[row * channels + c] { series.values[row * channels + c] - offset[c] } else { 0.0 }
@@ -55,15 +75,15 @@ impl History {
             let gap = if row == 0 { 0.0 } else { series.times[row] - series.times[row - 1] };
             inputs.push(gap.ln_1p());
         }
-        Self { last, mean, offset, inputs }
+        Self { level, mean, offset, inputs }
     }
 }
 
-/// A recurrent encoder: a GRU runs over the conditioning rows, and the state at the last of them is the last observed
-/// value of each channel, drawn towards the channel's mean as far as training finds useful, plus a linear function of the
+/// A recurrent encoder: a GRU runs over the conditioning rows, and the state at the last of them is the level of each
+/// channel, drawn towards the channel's mean as far as training finds useful, plus a linear function of the
 /// GRU's state. Further state rows come from the GRU alone.
 ///
-/// Parameters: the GRU's, the head's `weight` and `bias`, and `blend`, one number a channel (1 is the last value, 0 the
+/// Parameters: the GRU's, the head's `weight` and `bias`, and `blend`, one number a channel (1 is the level, 0 the
 /// mean).
 #[derive(Clone, Copy, Debug)]
 pub struct Encoder {
@@ -112,7 +132,7 @@ impl Encoder {
         linalg::affine(weight, bias, &tape.hidden, &mut state, lanes);
         for c in 0..self.channels {
             for (lane, h) in histories.iter().enumerate() {
-                state[c * lanes + lane] += h.mean[c] + blend[c] * (h.last[c] - h.mean[c]);
+                state[c * lanes + lane] += h.mean[c] + blend[c] * (h.level[c] - h.mean[c]);
             }
         }
         state
@@ -135,7 +155,7 @@ impl Encoder {
         linalg::outer_add(state_bar, &tape.hidden, weight_bar, bias_bar, lanes);
         for (c, blend_bar) in blend_bar.iter_mut().enumerate() {
             for (lane, h) in histories.iter().enumerate() {
-                *blend_bar += state_bar[c * lanes + lane] * (h.last[c] - h.mean[c]);
+                *blend_bar += state_bar[c * lanes + lane] * (h.level[c] - h.mean[c]);
             }
         }
         let mut hidden_bar = vec![0.0; self.cell.hidden * lanes];

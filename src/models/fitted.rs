@@ -2,7 +2,7 @@
 
 use super::assimilate::{Target, fit_start};
 use super::segments::{self, Segment};
-use super::{EncoderTape, History, ModelSpec, NeuralOde};
+use super::{Conditioning, EncoderTape, History, ModelSpec, NeuralOde};
 use crate::dynamics::{Component, Field};
 use crate::series::Panel;
 use crate::series::scale::Scaling;
@@ -36,31 +36,67 @@ pub struct Noise {
     pub floor: f64,
     /// How fast forecasts get worse, relative to it.
     pub growth: f64,
+    /// How many independent errors this rests on: intervals use Student's t with as many degrees of freedom.
+    pub freedom: f64,
 }
 
 impl Noise {
-    /// The likeliest noise of normal errors `(τ, error)`; of variance 1 if there is none.
-    pub fn fit(errors: &[(f64, f64)]) -> Self {
-        let longest = errors.iter().map(|(tau, _)| *tau).fold(0.0, f64::max);
-        let count = errors.len() as f64;
+    /// The likeliest noise of normal errors `(τ, error)` along trajectories. Errors along one trajectory hang together:
+    /// they count as their number divided by their integrated correlation time, and as one a trajectory at the least.
+    pub fn fit(trajectories: &[Vec<(f64, f64)>]) -> Self {
+        let errors = || trajectories.iter().flatten();
+        let longest = errors().map(|(tau, _)| *tau).fold(0.0, f64::max);
+        let count = errors().count() as f64;
+        if count == 0.0 {
+            return Self { floor: 1.0, growth: 0.0, freedom: 1.0 };
+        }
         // The floor follows from the growth in closed form, so a scan of the growth over its useful range will do.
         let at = |growth: f64| {
-            let floor = errors.iter().map(|(tau, e)| e * e / (1.0 + growth * tau)).sum::<f64>() / count;
-            let spread: f64 = errors.iter().map(|(tau, _)| (1.0 + growth * tau).ln()).sum();
-            (count * floor.max(f64::MIN_POSITIVE).ln() + spread, Self { floor, growth })
+            let floor = errors().map(|(tau, e)| e * e / (1.0 + growth * tau)).sum::<f64>() / count;
+            let spread: f64 = errors().map(|(tau, _)| (1.0 + growth * tau).ln()).sum();
+            (count * floor.max(f64::MIN_POSITIVE).ln() + spread, floor, growth)
         };
-        if errors.is_empty() {
-            return Self { floor: 1.0, growth: 0.0 };
-        }
         let growths = (0..=40).map(|k| 10f64.powf(f64::from(k) / 10.0 - 1.0) / longest).filter(|g| g.is_finite());
-        let candidates = growths.chain([0.0]).map(at);
-        candidates.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(Self { floor: 1.0, growth: 0.0 }, |(_, noise)| noise)
+        let best = growths.chain([0.0]).map(at).min_by(|a, b| a.0.total_cmp(&b.0));
+        let (_, floor, growth) = best.unwrap_or((0.0, 1.0, 0.0));
+        let scaled = |t: &Vec<(f64, f64)>| t.iter().map(|(tau, e)| e / (1.0 + growth * tau).sqrt()).collect();
+        let time = correlation_time(&trajectories.iter().map(scaled).collect::<Vec<Vec<f64>>>());
+        let paths = trajectories.iter().filter(|t| !t.is_empty()).count() as f64;
+        Self { floor, growth, freedom: (count / time).max(paths) }
     }
 
-    /// Standard deviation of the error at `tau` after the last observation.
-    pub fn deviation(&self, tau: f64) -> f64 {
-        (self.floor * (1.0 + self.growth * tau.max(0.0))).sqrt()
+    /// Half the width of the 90 % interval at the last observation.
+    ///
+    /// # Errors
+    /// If the degrees of freedom are not positive.
+    fn half_width(&self) -> Result<f64> {
+        let t =
+            StudentsT::new(0.0, 1.0, self.freedom).map_err(|e| Error::config(e.to_string(), "fit the model again"))?;
+        Ok(t.inverse_cdf(0.95) * self.floor.sqrt())
     }
+
+    /// The interval's width at `tau` after the last observation, relative to that at it.
+    fn widening(&self, tau: f64) -> f64 {
+        (1.0 + self.growth * tau.max(0.0)).sqrt()
+    }
+}
+
+/// The integrated correlation time of errors along trajectories, in rows: `1 + 2 Σ ρ(k)` up to the first `ρ(k) ≤ 0`
+/// (Geyer 1992, "Practical Markov chain Monte Carlo", sec. 3.3, without pairing). Errors have mean zero by intention, so
+/// none is subtracted.
+fn correlation_time(trajectories: &[Vec<f64>]) -> f64 {
+    let longest = trajectories.iter().map(Vec::len).max().unwrap_or(0);
+    let lagged = |k: usize| {
+        let pairs = || trajectories.iter().flat_map(|t| t.iter().zip(t.iter().skip(k)));
+        let (sum, count) = pairs().fold((0.0, 0.0), |(s, n), (a, b)| (s + a * b, n + 1.0));
+        if count > 0.0 { sum / count } else { 0.0 }
+    };
+    let variance = lagged(0);
+    let mut time = 1.0;
+    for rho in (1..longest).map(|k| lagged(k) / variance).take_while(|rho| *rho > 0.0) {
+        time += 2.0 * rho;
+    }
+    time
 }
 
 /// A model with all that its predictions depend on.
@@ -76,19 +112,14 @@ pub struct Fitted {
     pub solver: SolverSpec,
     /// Rows that one trajectory of training spans at the most.
     pub horizon: usize,
-    /// Conditioning rows that the encoder sees.
-    pub memory: usize,
+    /// How conditioning rows are taken in.
+    pub conditioning: Conditioning,
     /// How strongly a window's start is drawn to the end of the window before.
     pub continuity: f64,
     /// Parameters.
     pub params: Vec<f64>,
-    /// Channels of which each series' own mean is taken off.
-    pub centred: Vec<bool>,
     /// Prediction error of each channel.
     pub noise: Vec<Noise>,
-    /// Trajectories that the prediction error was measured on. Errors along one trajectory hang together, so intervals
-    /// use Student's t with one degree of freedom more than that.
-    pub noise_trajectories: usize,
     /// Names of the series it was fitted to.
     pub series: Vec<String>,
     /// Where the predictions of these series start.
@@ -115,7 +146,8 @@ impl Fitted {
     /// If the parameters are not as many as the model has.
     pub fn model(&self) -> Result<NeuralOde> {
         let scaling = &self.scaling;
-        let model = NeuralOde::new(&self.centred, &self.spec, scaling.time_origin, scaling.time_unit, self.span)?;
+        let model =
+            NeuralOde::new(&self.conditioning.centred, &self.spec, scaling.time_origin, scaling.time_unit, self.span)?;
         if model.param_count() != self.params.len() {
             return Err(Error::shape("parameters of the model", model.param_count(), self.params.len()));
         }
@@ -150,7 +182,7 @@ impl Fitted {
                     series,
                     after,
                     record.times[count - 1],
-                    History::of(&record, count, self.memory, &self.centred),
+                    History::of(&record, count, end, &self.conditioning),
                 ));
             };
             for begin in (0..end).step_by(self.horizon) {
@@ -231,8 +263,7 @@ impl Fitted {
                 return Ok(solution.states);
             }
         }
-        let history = History::of(record, row + 1, 1, &vec![false; self.centred.len()]);
-        let mut state = history.last;
+        let mut state = History::of(record, row + 1, row + 1, &self.conditioning).level;
         state.resize(model.state_dim(), 0.0);
         Ok(state)
     }
@@ -296,14 +327,14 @@ impl Fitted {
         let solution = solve(model.field()?, &self.params[model.field_params()], &problem)?;
         let blank = vec![f64::NAN; row * channels];
         let mut out = Prediction { values: blank.clone(), low: blank.clone(), high: blank, failures: Vec::new() };
-        let quantile = self.quantile()?;
+        let widths = self.noise.iter().map(|noise| noise.half_width()).collect::<Result<Vec<f64>>>()?;
         let mut seen = vec![0.0; channels];
         for (trajectory, (anchor, report)) in owners.iter().zip(&solution.reports).enumerate() {
             for k in row_ptr[trajectory]..row_ptr[trajectory + 1] {
                 model.observe(&self.params, &solution.states[k * dim..][..dim], &mut seen);
                 for (c, scaling) in self.scaling.channels.iter().enumerate() {
                     let (cell, value) = (rows[k] * channels + c, seen[c] + anchor.offset[c]);
-                    let half = quantile * self.noise[c].deviation(times[k] - anchor.known);
+                    let half = widths[c] * self.noise[c].widening(times[k] - anchor.known);
                     out.values[cell] = scaling.inverse(value);
                     out.low[cell] = scaling.inverse(value - half);
                     out.high[cell] = scaling.inverse(value + half);
@@ -321,13 +352,6 @@ impl Fitted {
             step: failure.step * self.scaling.time_unit,
             reason: failure.reason,
         }
-    }
-
-    /// Half the width of the 90 % interval in standard deviations.
-    fn quantile(&self) -> Result<f64> {
-        let freedom = self.noise_trajectories as f64 + 1.0;
-        let t = StudentsT::new(0.0, 1.0, freedom).map_err(|e| Error::config(e.to_string(), "report this"))?;
-        Ok(t.inverse_cdf(0.95))
     }
 
     /// The anchors at learned starts of windows.

@@ -4,10 +4,12 @@ mod assimilate;
 mod encoder;
 mod fitted;
 mod neural_ode;
+mod persistence;
 pub mod segments;
 mod store;
 
 pub use assimilate::{Target, fit_start};
-pub use encoder::{Encoder, EncoderTape, History};
+pub use encoder::{Conditioning, Encoder, EncoderTape, History};
 pub use fitted::{Anchor, Fitted, Noise, Prediction};
-pub use neural_ode::{ModelSpec, NeuralOde, Persistence};
+pub use neural_ode::{ModelSpec, NeuralOde};
+pub use persistence::{Persistence, persistence};

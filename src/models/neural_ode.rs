@@ -1,7 +1,7 @@
 //! The Neural ODE: a learned vector field, a start, and a read-out.
 
-use super::Encoder;
-use crate::dynamics::{Beside, Chain, Component, Field, Identity, ParamSpec, Sum};
+use super::{Encoder, Persistence};
+use crate::dynamics::{AtRest, Beside, Chain, Component, Field, Identity, ParamSpec, Sum};
 use crate::nn::{Activation, Harmonics, Mlp, Relaxation, fan_in_normal};
 use crate::{Error, Result};
 use rand::SeedableRng;
@@ -63,15 +63,6 @@ impl ModelSpec {
     }
 }
 
-/// What the data say about a channel before any training: how the deviation from the mean persists.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Persistence {
-    /// Share of the last observation's deviation that is signal.
-    pub blend: f64,
-    /// Rate at which it decays.
-    pub rate: f64,
-}
-
 /// A Neural ODE in scaled units: `dz/dt = net(z, inputs(t))`, observed as `z` itself or, where the state is wider than the
 /// data, as `R z + b` (Chen et al. 2018; augmented dimensions: Dupont et al. 2019).
 ///
@@ -90,7 +81,7 @@ pub struct NeuralOde {
 
 /// How strongly a new field moves the state: slow at first, so that early trajectories stay near their starts.
 const FIELD_GAIN: f64 = 1.0;
-const LAST_LAYER_GAIN: f64 = 0.1;
+const LAST_LAYER_GAIN: f64 = 0.01;
 
 impl NeuralOde {
     /// Puts the model together for times `t' = (t − origin) / unit`, the data spanning `span` of them. It has a channel
@@ -125,6 +116,7 @@ impl NeuralOde {
         let relaxation = Relaxation { arguments: state + usize::from(extra > 0), state, rows };
         let field: Box<dyn Component<f64>> = match (extra, relaxation.rows.is_empty()) {
             (0, true) => Box::new(net),
+            (0, false) if relaxation.rows.len() == channels => Box::new(Sum::new::<f64>(AtRest(net), relaxation)?),
             (0, false) => Box::new(Sum::new::<f64>(net, relaxation)?),
             (_, none) => {
                 let driven = Chain::new::<f64>(Beside::new(Identity(state), harmonics), net)?;

@@ -1,6 +1,6 @@
 //! The trajectories that training integrates: a start and the rows it is to meet.
 
-use super::History;
+use super::{Conditioning, History};
 use crate::series::Panel;
 use std::ops::Range;
 
@@ -57,8 +57,8 @@ pub fn encoded(
     anchor: usize,
     end: usize,
     horizon: usize,
-    memory: usize,
-    centred: &[bool],
+    known: usize,
+    conditioning: &Conditioning,
 ) -> Option<Segment> {
     let record = panel.series().nth(series)?;
     if anchor == 0 || anchor > record.times.len() {
@@ -69,7 +69,7 @@ pub fn encoded(
     Some(Segment {
         series,
         time: record.times[anchor - 1],
-        start: Start::Encoded(History::of(&record, anchor, memory, centred)),
+        start: Start::Encoded(History::of(&record, anchor, known, conditioning)),
         rows: offset + anchor - 1..offset + end.min(anchor + horizon).max(anchor),
         next: None,
     })

@@ -3,7 +3,7 @@
 //! Parameters are tensors under their own names, matrices row by row as other programs expect them. What is not an
 //! array stands as JSON in the file's metadata.
 
-use super::{Anchor, Fitted, ModelSpec, NeuralOde, Noise};
+use super::{Anchor, Conditioning, Fitted, ModelSpec, NeuralOde, Noise};
 use crate::dynamics::ParamSpec;
 use crate::io::tensors::{self, Tensor, TensorData, Tensors};
 use crate::series::scale::Scaling;
@@ -19,6 +19,7 @@ const REMEDY: &str = "name the folder of a finished `flowmap fit`, or fit the mo
 
 const NOISE_FLOOR: &str = "noise.floor";
 const NOISE_GROWTH: &str = "noise.growth";
+const NOISE_FREEDOM: &str = "noise.freedom";
 const ANCHOR_SERIES: &str = "anchors.series";
 const ANCHOR_AFTER: &str = "anchors.after";
 const ANCHOR_TIME: &str = "anchors.time";
@@ -37,10 +38,8 @@ struct Header {
     span: f64,
     solver: SolverSpec,
     horizon: usize,
-    memory: usize,
+    conditioning: Conditioning,
     continuity: f64,
-    centred: Vec<bool>,
-    noise_trajectories: usize,
     series: Vec<String>,
 }
 
@@ -55,21 +54,8 @@ impl Fitted {
     pub fn save(&self, path: &Path) -> Result<()> {
         let model = self.model()?;
         // Taken apart by name, so that a part added later cannot be forgotten here.
-        let Self {
-            spec,
-            scaling,
-            span,
-            solver,
-            horizon,
-            memory,
-            continuity,
-            params,
-            centred,
-            noise,
-            noise_trajectories,
-            series,
-            anchors,
-        } = self;
+        let Self { spec, scaling, span, solver, horizon, conditioning, continuity, params, noise, series, anchors } =
+            self;
         let header = Header {
             version: VERSION,
             model: KIND.into(),
@@ -78,10 +64,8 @@ impl Fitted {
             span: *span,
             solver: solver.clone(),
             horizon: *horizon,
-            memory: *memory,
+            conditioning: conditioning.clone(),
             continuity: *continuity,
-            centred: centred.clone(),
-            noise_trajectories: *noise_trajectories,
             series: series.clone(),
         };
         let header = serde_json::to_string(&header)
@@ -98,13 +82,14 @@ impl Fitted {
         }
         put(NOISE_FLOOR, vec![noise.len()], noise.iter().map(|n| n.floor).collect())?;
         put(NOISE_GROWTH, vec![noise.len()], noise.iter().map(|n| n.growth).collect())?;
+        put(NOISE_FREEDOM, vec![noise.len()], noise.iter().map(|n| n.freedom).collect())?;
         let count = anchors.len();
         put(ANCHOR_SERIES, vec![count], anchors.iter().map(|a| a.series as f64).collect())?;
         put(ANCHOR_AFTER, vec![count], anchors.iter().map(|a| a.after).collect())?;
         put(ANCHOR_TIME, vec![count], anchors.iter().map(|a| a.time).collect())?;
         put(ANCHOR_KNOWN, vec![count], anchors.iter().map(|a| a.known).collect())?;
         let offsets = anchors.iter().flat_map(|a| a.offset.iter().copied()).collect();
-        put(ANCHOR_OFFSET, vec![count, centred.len()], offsets)?;
+        put(ANCHOR_OFFSET, vec![count, scaling.channels.len()], offsets)?;
         let states = anchors.iter().flat_map(|a| a.state.iter().copied()).collect();
         put(ANCHOR_STATE, vec![count, model.state_dim()], states)?;
         tensors::write(path, &content)
@@ -135,38 +120,45 @@ fn parse(content: &Tensors) -> Parsed<Fitted> {
     let header: Header = serde_json::from_str(header).map_err(|bad| damaged(&bad))?;
     check(&header)?;
     let Header { scaling, solver, .. } = &header;
-    let model = NeuralOde::new(&header.centred, &header.spec, scaling.time_origin, scaling.time_unit, header.span)
-        .map_err(|bad| damaged(&bad))?;
+    let model =
+        NeuralOde::new(&header.conditioning.centred, &header.spec, scaling.time_origin, scaling.time_unit, header.span)
+            .map_err(|bad| damaged(&bad))?;
     solver.options(scaling.time_unit).map_err(|bad| damaged(&bad))?;
 
     let mut params = Vec::new();
     for array in model.params() {
         params.extend(transposed(array, &finite(content, &array.name, &array.shape)?, Order::ByColumn));
     }
-    let anchors = anchors(content, model.state_dim(), header.centred.len(), header.series.len())?;
+    let channels = header.scaling.channels.len();
+    let anchors = anchors(content, model.state_dim(), channels, header.series.len())?;
     Ok(Fitted {
-        noise: noise(content, header.centred.len())?,
+        noise: noise(content, channels)?,
         spec: header.spec,
         scaling: header.scaling,
         span: header.span,
         solver: header.solver,
         horizon: header.horizon,
-        memory: header.memory,
+        conditioning: header.conditioning,
         continuity: header.continuity,
         params,
-        centred: header.centred,
-        noise_trajectories: header.noise_trajectories,
         series: header.series,
         anchors,
     })
 }
 
 fn noise(content: &Tensors, channels: usize) -> Parsed<Vec<Noise>> {
-    let [floors, growths] = [NOISE_FLOOR, NOISE_GROWTH].map(|name| {
+    let [floors, growths, freedoms] = [NOISE_FLOOR, NOISE_GROWTH, NOISE_FREEDOM].map(|name| {
         let numbers = finite(content, name, &[channels])?;
-        if numbers.iter().any(|&n| n < 0.0) { Err(format!("the tensor `{name}` is negative")) } else { Ok(numbers) }
+        // No degrees of freedom would make no distribution.
+        let least = if name == NOISE_FREEDOM { 1.0 } else { 0.0 };
+        if numbers.iter().any(|&n| n < least) {
+            Err(format!("the tensor `{name}` is under {least}"))
+        } else {
+            Ok(numbers)
+        }
     });
-    Ok(floors?.into_iter().zip(growths?).map(|(floor, growth)| Noise { floor, growth }).collect())
+    let parts = floors?.into_iter().zip(growths?).zip(freedoms?);
+    Ok(parts.map(|((floor, growth), freedom)| Noise { floor, growth, freedom }).collect())
 }
 
 fn damaged(bad: &impl std::fmt::Display) -> String {
@@ -174,20 +166,21 @@ fn damaged(bad: &impl std::fmt::Display) -> String {
 }
 
 fn check(header: &Header) -> Parsed<()> {
-    let Header { model, scaling, span, horizon, memory, continuity, centred, noise_trajectories, .. } = header;
+    let Header { model, scaling, span, horizon, conditioning, continuity, .. } = header;
+    let Conditioning { memory, centred, smoothing } = conditioning;
     if model != KIND {
         return Err(format!("it holds a model of kind `{model}`, this program knows {KIND}"));
     }
     let positive = |x: f64| x > 0.0 && x.is_finite();
     let channels = scaling.channels.iter().all(|c| c.mean.is_finite() && positive(c.deviation));
     let times = scaling.time_origin.is_finite() && positive(scaling.time_unit) && span.is_finite() && *span >= 0.0;
-    if centred.len() != scaling.channels.len() {
+    if centred.len() != scaling.channels.len() || smoothing.len() != centred.len() {
         return Err("its description of the model disagrees with itself about the channels".into());
     }
     // The bound keeps sums of rows and horizons from overflowing.
-    let counts = [horizon, memory].into_iter().all(|n| (1..=usize::MAX / 4).contains(n))
-        && *noise_trajectories <= usize::MAX / 4;
-    if channels && times && counts && continuity.is_finite() && *continuity >= 0.0 {
+    let counts = [horizon, memory].into_iter().all(|n| (1..=usize::MAX / 4).contains(n));
+    let averages = smoothing.iter().all(|s| *s >= 0.0 && s.is_finite());
+    if channels && times && counts && averages && continuity.is_finite() && *continuity >= 0.0 {
         Ok(())
     } else {
         Err("its description of the model has a number out of range".into())

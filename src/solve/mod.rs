@@ -6,11 +6,14 @@
 
 mod chunks;
 mod control;
+pub(crate) mod engine;
 mod independent;
-pub(crate) mod lanes;
+mod integrate;
+mod lanes;
 mod methods;
 mod problem;
 mod spec;
+mod start;
 mod tableau;
 mod tape;
 
@@ -18,7 +21,7 @@ pub(crate) use chunks::Shifted;
 pub use chunks::{CHUNK, map_chunks, solve};
 pub use control::{Control, Options};
 pub use independent::{INDEPENDENT_DOPRI5, solve_independently};
-pub use lanes::integrate;
+pub use integrate::integrate;
 pub use methods::{DOPRI5, EULER, METHODS, RK4, TSIT5, method};
 pub use problem::{Failure, Problem, Reason, Report, Solution};
 pub use spec::SolverSpec;

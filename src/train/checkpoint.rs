@@ -1,7 +1,6 @@
 //! A training state as a file, `checkpoint.safetensors`, from which a run goes on to the same bits.
 
-use super::trainer::{Best, LogRow, Phase, TrainState, Trainer};
-use super::{FitConfig, Run};
+use super::{Best, FitConfig, LogRow, Phase, Run, TrainState, Trainer};
 use crate::io::tensors::{self, Tensor, TensorData, Tensors};
 use crate::nn::AdamW;
 use crate::series::Panel;
@@ -18,7 +17,8 @@ const VALUES: &str = "values";
 const AVERAGE: &str = "average";
 const FIRST: &str = "optimizer.first";
 const SECOND: &str = "optimizer.second";
-const BEST: &str = "best.values";
+const INITIAL: &str = "initial";
+const BEST: &str = "best";
 const LOG: &str = "log";
 const LOG_COLUMNS: usize = 9;
 
@@ -50,6 +50,7 @@ struct Header {
     looks_since_best: usize,
     failed_steps: usize,
     optimizer_steps: u64,
+    initial: Option<BestHeader>,
     best: Option<BestHeader>,
 }
 
@@ -105,7 +106,10 @@ impl Checkpoint {
     /// [`Error::File`] if the file cannot be written.
     pub fn save(path: &Path, fingerprint: &Fingerprint, state: &TrainState, wall_seconds: f64) -> Result<()> {
         // Taken apart by name, so that a part added later cannot be forgotten here.
-        let TrainState { phase, epoch, values, average, optimizer, best, looks_since_best, failed_steps, log } = state;
+        let TrainState { phase, epoch, values, average, optimizer, first, best, looks_since_best, failed_steps, log } =
+            state;
+        let described =
+            |best: &Option<Best>| best.as_ref().map(|best| BestHeader { epoch: best.epoch, stage: best.stage });
         let header = Header {
             version: VERSION,
             fingerprint: fingerprint.clone(),
@@ -114,7 +118,8 @@ impl Checkpoint {
             looks_since_best: *looks_since_best,
             failed_steps: *failed_steps,
             optimizer_steps: optimizer.steps,
-            best: best.as_ref().map(|best| BestHeader { epoch: best.epoch, stage: best.stage }),
+            initial: described(first),
+            best: described(best),
         };
         let header = serde_json::to_string(&header).map_err(|bad| Error::format(path, bad.to_string(), FRESH))?;
         let mut content = Tensors { metadata: [(HEADER.to_string(), header)].into(), ..Tensors::default() };
@@ -126,9 +131,12 @@ impl Checkpoint {
         put(AVERAGE, vec![average.len()], average.clone())?;
         put(FIRST, vec![values.len()], optimizer.first.clone())?;
         put(SECOND, vec![values.len()], optimizer.second.clone())?;
-        if let Some(best) = best {
-            put(BEST, vec![best.values.len()], best.values.clone())?;
-            put("best.score", vec![1], vec![best.score])?;
+        for (name, best) in [(INITIAL, first), (BEST, best)] {
+            if let Some(best) = best {
+                put(&format!("{name}.values"), vec![best.values.len()], best.values.clone())?;
+                put(&format!("{name}.errors"), vec![best.errors.len()], best.errors.clone())?;
+                put(&format!("{name}.score"), vec![1], vec![best.score])?;
+            }
         }
         put(LOG, vec![log.len(), LOG_COLUMNS], log.iter().flat_map(log_numbers).collect())?;
         put("wall_seconds", vec![1], vec![wall_seconds])?;
@@ -173,7 +181,7 @@ impl Checkpoint {
 
 /// The state, if its sizes are those that the run has at that epoch.
 fn parse(content: &Tensors, header: Header, trainer: &Trainer, config: &FitConfig) -> Option<Checkpoint> {
-    let model = trainer.objective().model;
+    let model = trainer.model();
     let stages = config.training.horizons().len();
     let length = |phase: Phase, stage: usize| {
         (stage < stages).then(|| model.param_count() + trainer.windows(phase, stage).len() * model.state_dim())
@@ -194,15 +202,21 @@ fn parse(content: &Tensors, header: Header, trainer: &Trainer, config: &FitConfi
         return None;
     }
     let here = length(header.phase, config.training.stage(header.epoch.saturating_sub(1)))?;
-    let best = match header.best {
-        None => None,
-        Some(BestHeader { epoch, stage }) => Some(Best {
-            epoch,
-            stage,
-            score: one("best.score")?,
-            values: numbers(BEST, length(Phase::Search, stage)?)?,
-        }),
+    let looked = |name: &str, header: BestHeader| {
+        Some(Best {
+            epoch: header.epoch,
+            stage: header.stage,
+            score: one(&format!("{name}.score"))?,
+            errors: numbers(&format!("{name}.errors"), trainer.validation_count())?,
+            values: numbers(&format!("{name}.values"), length(Phase::Search, header.stage)?)?,
+        })
     };
+    let look = |name: &str, header: Option<BestHeader>| match header {
+        None => Some(None),
+        Some(header) => looked(name, header).map(Some),
+    };
+    let first = look(INITIAL, header.initial)?;
+    let best = look(BEST, header.best)?;
     let rows = *content.named.get(LOG)?.shape().first()?;
     let log = numbers(LOG, rows.checked_mul(LOG_COLUMNS)?)?;
     let mut optimizer = AdamW::new(0, config.training.weight_decay);
@@ -215,6 +229,7 @@ fn parse(content: &Tensors, header: Header, trainer: &Trainer, config: &FitConfi
         values: numbers(VALUES, here)?,
         average: numbers(AVERAGE, here)?,
         optimizer,
+        first,
         best,
         looks_since_best: header.looks_since_best,
         failed_steps: header.failed_steps,

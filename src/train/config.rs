@@ -1,6 +1,7 @@
 //! Everything needed to repeat a fit.
 
 use super::TrainSpec;
+use super::run::ahead;
 use crate::models::ModelSpec;
 use crate::nn::Activation;
 use crate::series::Panel;
@@ -84,21 +85,30 @@ impl SplitSpec {
     }
 }
 
-/// Whether a channel's series lie each at a level of its own: their means differ by more than they vary themselves.
+/// Squared difference between the means of a series' halves, relative to its variance, that counts as a trend: a straight
+/// line has 3, a series that keeps to its level tends to 0.
+const TREND: f64 = 1.5;
+
+/// Whether a channel's series lie each at a level of its own: their means differ by more than they vary themselves, and
+/// the level of a series' first half is that of its second.
 fn levels_dominate(training: &Panel, c: usize) -> bool {
-    let (mut within, mut count, mut means) = (0.0, 0.0, Vec::new());
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (mut within, mut count, mut drift, mut means) = (0.0, 0.0, 0.0, Vec::new());
     for series in training.series() {
         let values: Vec<f64> = series.observed(c).map(|(_, value)| value).collect();
         if values.len() > 1 {
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            within += values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+            let (first, second) = values.split_at(values.len() / 2);
+            let own = mean(&values);
+            within += values.iter().map(|v| (v - own).powi(2)).sum::<f64>();
             count += values.len() as f64;
-            means.push(mean);
+            drift += values.len() as f64 * (mean(first) - mean(second)).powi(2);
+            means.push(own);
         }
     }
-    let middle = means.iter().sum::<f64>() / means.len() as f64;
-    let between = means.iter().map(|m| (m - middle).powi(2)).sum::<f64>() / means.len() as f64;
-    means.len() > 1 && between > within / count
+    let (within, series) = (within / count, means.len() as f64);
+    let middle = mean(&means);
+    let between = means.iter().map(|m| (m - middle).powi(2)).sum::<f64>() / series;
+    means.len() > 1 && between > within && drift / count < TREND * within
 }
 
 /// Longest trajectory of training by default, in rows.
@@ -114,9 +124,11 @@ impl FitConfig {
         let fitted: Vec<usize> = split.series.iter().map(|s| s.fitted().len()).filter(|&n| n > 1).collect();
         let longest = fitted.iter().copied().max().unwrap_or(0);
         let (channels, single) = (panel.channel_count(), panel.series_count() == 1);
-        let ahead = split.series.iter().map(|s| s.test.len().max(s.validation.len())).max().unwrap_or(0);
+        let ahead = ahead(split);
         let horizon =
-            if single { longest.min(LONGEST_HORIZON) } else { ahead.clamp(8, LONGEST_HORIZON).min(longest.max(2)) };
+            if single { longest.min(LONGEST_HORIZON) } else { ahead.min(LONGEST_HORIZON).min(longest.max(2)) };
+        // A short series is learned piece by piece; a long one gives many windows of useful length at once.
+        let first_horizon = if single && longest <= LONGEST_HORIZON { 4 } else { horizon.div_ceil(2) };
         let width = if channels <= 4 { 32 } else { 64 };
         let channel = |chosen: &dyn Fn(usize) -> bool| {
             let names = panel.channels().iter().enumerate();
@@ -142,7 +154,7 @@ impl FitConfig {
                 weight_decay: if single { 0.01 } else { 1.0 },
                 clip: 1.0,
                 start_noise: if single { 0.0 } else { 0.02 },
-                first_horizon: if single { 4 } else { horizon.div_ceil(2) },
+                first_horizon,
                 horizon,
                 continuity: 30.0,
                 memory: 64,

@@ -7,7 +7,9 @@ mod metrics;
 mod objective;
 mod run;
 mod spec;
+mod state;
 mod trainer;
+mod validation;
 
 pub use checkpoint::{Checkpoint, Fingerprint};
 pub use config::{DataSpec, FitConfig, SplitSpec};
@@ -16,4 +18,5 @@ pub use metrics::{Metrics, baselines};
 pub use objective::{Objective, Outcome, StartNoise};
 pub use run::Run;
 pub use spec::TrainSpec;
-pub use trainer::{Best, LogRow, Phase, Stopped, TrainState, Trainer};
+pub use state::{Best, LogRow, Phase, Stopped, TrainState};
+pub use trainer::{Task, Trainer};

@@ -1,7 +1,7 @@
 //! A fit from a panel to a model that predicts.
 
-use super::{Best, FitConfig, Phase, TrainState, Trainer};
-use crate::models::{Anchor, Fitted, NeuralOde, Noise};
+use super::{Best, FitConfig, Phase, Task, TrainState, Trainer};
+use crate::models::{Anchor, Conditioning, Fitted, NeuralOde, Noise, Persistence, persistence};
 use crate::series::Panel;
 use crate::series::scale::{Scaling, Transform};
 use crate::series::split::{SeriesSplit, Split};
@@ -15,7 +15,8 @@ pub struct Run {
     scaling: Scaling,
     scaled: Panel,
     weights: Vec<f64>,
-    centred: Vec<bool>,
+    conditioning: Conditioning,
+    persistence: Vec<Persistence>,
     model: NeuralOde,
     span: f64,
 }
@@ -48,7 +49,10 @@ impl Run {
         let model = NeuralOde::new(&centred, &config.model, scaling.time_origin, scaling.time_unit, span)?;
         config.solver.options(scaling.time_unit)?;
         let weights = weights(&scaled);
-        Ok(Self { config, panel, split, scaling, scaled, weights, centred, model, span })
+        let persistence = persistence(&split.training(&scaled)?, ahead(&split), config.training.memory, &centred);
+        let smoothing = persistence.iter().map(|p| p.smoothing).collect();
+        let conditioning = Conditioning { memory: config.training.memory, centred, smoothing };
+        Ok(Self { config, panel, split, scaling, scaled, weights, conditioning, persistence, model, span })
     }
 
     /// Settings.
@@ -76,9 +80,17 @@ impl Run {
     /// # Errors
     /// If the solver's settings cannot be used.
     pub fn trainer(&self) -> Result<Trainer<'_>> {
-        let options = self.config.solver.options(self.scaling.time_unit)?;
-        let (training, seed) = (&self.config.training, self.config.seed);
-        Ok(Trainer::new(&self.model, &self.scaled, &self.weights, &self.split, training, &self.centred, options, seed))
+        Ok(Trainer::new(Task {
+            model: &self.model,
+            panel: &self.scaled,
+            weights: &self.weights,
+            split: &self.split,
+            conditioning: &self.conditioning,
+            persistence: &self.persistence,
+            options: self.config.solver.options(self.scaling.time_unit)?,
+            spec: &self.config.training,
+            seed: self.config.seed,
+        }))
     }
 
     /// The fitted model: the best parameters, the noise that their errors show, and the starts for predicting each series
@@ -101,12 +113,10 @@ impl Run {
             span: self.span,
             solver: self.config.solver.clone(),
             horizon: self.config.training.horizons()[stage],
-            memory: self.config.training.memory,
+            conditioning: self.conditioning.clone(),
             continuity: self.config.training.continuity,
             params: params.to_vec(),
-            centred: self.centred.clone(),
-            noise: vec![Noise { floor: 1.0, growth: 0.0 }; self.panel.channel_count()],
-            noise_trajectories: 0,
+            noise: vec![Noise { floor: 1.0, growth: 0.0, freedom: 1.0 }; self.panel.channel_count()],
             series: self.panel.names().to_vec(),
             anchors: Vec::new(),
         };
@@ -114,7 +124,7 @@ impl Run {
             Fitted::learned(&trainer.windows(phase, stage), &self.scaled, starts, self.model.state_dim())
         };
         let known = learned(phase, stage, starts);
-        (fitted.noise, fitted.noise_trajectories) = match &state.best {
+        fitted.noise = match &state.best {
             Some(best) => {
                 let (params, starts) = best.values.split_at(self.model.param_count());
                 let horizon = self.config.training.horizons()[best.stage];
@@ -129,8 +139,8 @@ impl Run {
     }
 
     /// The prediction error of each channel: over the validation part, predicted from what comes before it, or over the
-    /// training part where there is none; and the number of trajectories it comes from.
-    fn noise(&self, fitted: &Fitted, known: &[Anchor]) -> Result<(Vec<Noise>, usize)> {
+    /// training part where there is none.
+    fn noise(&self, fitted: &Fitted, known: &[Anchor]) -> Result<Vec<Noise>> {
         let validated = self.split.series.iter().any(|s| !s.validation.is_empty());
         let judged = |s: &SeriesSplit| if validated { s.validation.clone() } else { s.training() };
         let rows: Vec<usize> =
@@ -140,9 +150,10 @@ impl Run {
         let prediction = fitted.predict(&anchors, &truth.times_by_series())?;
         let scaled = self.split.part(&self.scaled, judged)?;
         let channels = self.panel.channel_count();
-        let mut errors: Vec<Vec<(f64, f64)>> = vec![Vec::new(); channels];
+        let mut errors: Vec<Vec<Vec<(f64, f64)>>> = vec![Vec::new(); channels];
         for s in 0..scaled.series_count() {
             // Within the training part errors are those of a fit, whatever the time since a start.
+            errors.iter_mut().for_each(|errors| errors.push(Vec::new()));
             let since = anchors.iter().rfind(|a| a.series == s).filter(|_| validated).map(|a| a.known);
             for row in scaled.rows(s) {
                 let tau = since.map_or(0.0, |since| scaled.times()[row] - since);
@@ -150,15 +161,23 @@ impl Run {
                     let cell = row * channels + c;
                     let predicted = self.scaling.channels[c].forward(prediction.values[cell]).unwrap_or(f64::NAN);
                     if scaled.mask()[cell] && predicted.is_finite() {
-                        errors.push((tau, predicted - scaled.values()[cell]));
+                        errors[s].push((tau, predicted - scaled.values()[cell]));
                     }
                 }
             }
         }
-        let trajectories = (0..scaled.series_count()).filter(|&s| !scaled.rows(s).is_empty()).count();
-        Ok((errors.iter().map(|errors| Noise::fit(errors)).collect(), trajectories))
+        Ok(errors.iter().map(|errors| Noise::fit(errors)).collect())
     }
 }
+
+/// Rows that the longest forecast of a split goes ahead.
+pub(super) fn ahead(split: &Split) -> usize {
+    let longest = split.series.iter().map(|s| s.test.len().max(s.validation.len())).max();
+    longest.unwrap_or(0).max(LEAST_AHEAD)
+}
+
+/// Where nothing is held out, forecasts of this many rows are prepared for.
+const LEAST_AHEAD: usize = 8;
 
 /// Standard deviation of a channel about each series' own mean, if it varies at all.
 fn own_deviation(panel: &Panel, c: usize) -> Option<f64> {

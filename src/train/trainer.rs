@@ -1,9 +1,10 @@
 //! The training loop, one epoch at a time.
 
 use super::objective::{Objective, Outcome};
-use super::spec::TrainSpec;
-use crate::models::segments::{self, Segment, Start};
-use crate::models::{NeuralOde, Persistence};
+use super::validation::clearly_better;
+use super::{LogRow, Phase, Stopped, TrainSpec, TrainState};
+use crate::models::segments::{self, Segment};
+use crate::models::{Conditioning, NeuralOde, Persistence};
 use crate::nn::{AdamW, Schedule, clip_norm};
 use crate::series::Panel;
 use crate::series::split::{SeriesSplit, Split};
@@ -12,96 +13,35 @@ use crate::{Error, Result};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Everything that decides how training goes on. A run stopped at any epoch and resumed from its state ends in the same
-/// bits as one that was not.
-#[derive(Clone, Debug)]
-pub struct TrainState {
-    /// What is being done.
-    pub phase: Phase,
-    /// Epochs of this phase done.
-    pub epoch: usize,
-    /// The model's parameters, then the learned starts of the present stage.
-    pub values: Vec<f64>,
-    /// Their exponential average over recent steps: what is judged and kept (Polyak & Juditsky 1992).
-    pub average: Vec<f64>,
-    /// The optimiser.
-    pub optimizer: AdamW<f64>,
-    /// The best averages on the validation part so far.
-    pub best: Option<Best>,
-    /// Looks at the validation part since then.
-    pub looks_since_best: usize,
-    /// Steps that were left out in a row because every trajectory failed.
-    pub failed_steps: usize,
-    /// A row an epoch.
-    pub log: Vec<LogRow>,
-}
-
-/// What a run is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Fitting the rows before the validation part and watching that part.
-    Search,
-    /// Fitting all training rows anew, for as many epochs as the search found best.
-    Refit,
-}
-
-/// The best parameters so far.
-#[derive(Clone, Debug)]
-pub struct Best {
-    /// Epochs done when they were found.
-    pub epoch: usize,
-    /// The stage, which says how many learned starts there are.
-    pub stage: usize,
-    /// Mean squared scaled error on the validation part.
-    pub score: f64,
-    /// Parameters, then learned starts.
-    pub values: Vec<f64>,
-}
-
-/// What an epoch did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LogRow {
-    /// What was being done.
-    pub phase: Phase,
-    /// Counted from 1 in each phase.
-    pub epoch: usize,
-    /// Rows a trajectory spans.
-    pub horizon: usize,
-    /// Learning rate of its last step.
-    pub rate: f64,
-    /// Mean weighted squared error over the cells met.
-    pub train_loss: f64,
-    /// Mean squared error on the validation part, where it was looked at.
-    pub validation_loss: Option<f64>,
-    /// Norm of the gradient of its last step, before clipping.
-    pub gradient_norm: f64,
-    /// Trajectories that failed.
-    pub failures: usize,
-}
-
-/// Why training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stopped {
-    /// All epochs were done.
-    Epochs,
-    /// The validation part stopped improving.
-    Patience,
-    /// The user asked.
-    Interrupted,
+/// What is to be trained on what.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    /// The model.
+    pub model: &'a NeuralOde,
+    /// Observations in the model's units.
+    pub panel: &'a Panel,
+    /// One number a cell, 0 where nothing is observed.
+    pub weights: &'a [f64],
+    /// What is fitted, watched and held out.
+    pub split: &'a Split,
+    /// How rows before an anchor are taken in.
+    pub conditioning: &'a Conditioning,
+    /// What the data say of the start.
+    pub persistence: &'a [Persistence],
+    /// How trajectories are integrated.
+    pub options: Options,
+    /// How the parameters are found.
+    pub spec: &'a TrainSpec,
+    /// Seed of everything random.
+    pub seed: u64,
 }
 
 /// A training run: the fixed parts.
 pub struct Trainer<'a> {
-    objective: Objective<'a>,
-    split: &'a Split,
-    spec: &'a TrainSpec,
-    seed: u64,
-    centred: &'a [bool],
+    pub(super) task: Task<'a>,
+    pub(super) objective: Objective<'a>,
     /// Which values decay: matrices do.
     decays: Vec<bool>,
     /// Series that the search fits, with the rows of each.
@@ -109,7 +49,7 @@ pub struct Trainer<'a> {
     /// Series that the refit fits: the validation part among them.
     refitted: Vec<(usize, Range<usize>)>,
     /// Validation parts: series and rows of each.
-    validation: Vec<(usize, Range<usize>)>,
+    pub(super) validation: Vec<(usize, Range<usize>)>,
 }
 
 /// Steps in a row that may be left out before training gives up.
@@ -118,31 +58,19 @@ const MOST_FAILED_STEPS: usize = 50;
 const AVERAGED_STEPS: f64 = 50.0;
 
 impl<'a> Trainer<'a> {
-    /// Prepares a run on a panel in the model's units. `weights` has one number a cell, 0 where nothing is observed;
-    /// `centred` says of which channels each series' own mean is taken off.
-    pub fn new(
-        model: &'a NeuralOde,
-        panel: &'a Panel,
-        weights: &'a [f64],
-        split: &'a Split,
-        spec: &'a TrainSpec,
-        centred: &'a [bool],
-        options: Options,
-        seed: u64,
-    ) -> Self {
+    /// Prepares a run.
+    pub fn new(task: Task<'a>) -> Self {
+        let Task { model, panel, weights, options, spec, .. } = task;
         let objective = Objective { model, panel, weights, options, continuity: spec.continuity };
-        let parts = || split.series.iter().enumerate();
+        let parts = || task.split.series.iter().enumerate();
         let learned = |rows: fn(&SeriesSplit) -> Range<usize>| {
             parts().map(|(i, s)| (i, rows(s))).filter(|(_, rows)| rows.len() > 1).collect::<Vec<_>>()
         };
         let validation = parts().map(|(i, s)| (i, s.validation.clone())).filter(|(_, rows)| !rows.is_empty());
         let decays = model.params().iter().flat_map(|p| std::iter::repeat_n(p.shape.len() == 2, p.len())).collect();
         Self {
+            task,
             objective,
-            split,
-            spec,
-            seed,
-            centred,
             decays,
             searched: learned(SeriesSplit::fitted),
             refitted: learned(SeriesSplit::training),
@@ -150,14 +78,14 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Whether there is a validation part.
-    pub fn has_validation(&self) -> bool {
-        !self.validation.is_empty()
+    /// The model that is trained.
+    pub fn model(&self) -> &NeuralOde {
+        self.task.model
     }
 
-    /// The objective it minimises.
-    pub fn objective(&self) -> &Objective<'a> {
-        &self.objective
+    /// Trajectories of the validation part; 0 if there is none.
+    pub fn validation_count(&self) -> usize {
+        self.validation.len()
     }
 
     /// The state before the first epoch.
@@ -167,8 +95,9 @@ impl<'a> Trainer<'a> {
             phase: Phase::Search,
             epoch: 0,
             average: values.clone(),
-            optimizer: AdamW::new(values.len(), self.spec.weight_decay),
+            optimizer: AdamW::new(values.len(), self.task.spec.weight_decay),
             values,
+            first: None,
             best: None,
             looks_since_best: 0,
             failed_steps: 0,
@@ -178,58 +107,32 @@ impl<'a> Trainer<'a> {
 
     /// Initial parameters, then the starts of the first stage's windows as observed.
     fn initial(&self, phase: Phase) -> Vec<f64> {
-        let mut values = self.objective.model.initial(self.seed, &self.persistence(phase));
+        let mut values = self.task.model.initial(self.task.seed, self.task.persistence);
         for window in &self.windows(phase, 0) {
             values.extend(self.observed_start(window));
         }
         values
     }
 
-    /// How the last value's deviation from the mean persists over the rows that follow, by channel: the least-squares fit
-    /// of `blend · exp(−rate · τ)`. An encoder starts from it.
-    fn persistence(&self, phase: Phase) -> Vec<Persistence> {
-        let (panel, horizon) = (self.objective.panel, self.spec.horizon);
-        let channels = panel.channel_count();
-        let mut pairs = vec![Vec::new(); channels];
-        for (series, rows) in self.learned(phase) {
-            for anchor in (1..rows.end).step_by(horizon.div_ceil(4)) {
-                let segment = segments::encoded(panel, *series, anchor, rows.end, horizon, 1, self.centred);
-                let Some(Segment { rows, time, start: Start::Encoded(history), .. }) = segment else { continue };
-                for row in rows.start + 1..rows.end {
-                    for (c, pairs) in pairs.iter_mut().enumerate() {
-                        let cell = row * channels + c;
-                        let (now, ahead) = (
-                            history.last[c] - history.mean[c],
-                            panel.values()[cell] - history.offset[c] - history.mean[c],
-                        );
-                        if panel.mask()[cell] {
-                            pairs.push((panel.times()[row] - time, now, ahead));
-                        }
-                    }
-                }
-            }
-        }
-        pairs.iter().zip(self.centred).map(|(pairs, &centred)| persistence(pairs, centred)).collect()
-    }
-
     /// What comes next: `None` while the phase goes on, else why training is over. Turns from the search to the refit.
     pub fn turn(&self, state: &mut TrainState) -> Option<Stopped> {
         match (state.phase, &state.best) {
-            (Phase::Search, best) if state.epoch >= self.spec.epochs || self.is_out_of_patience(state) => {
-                let Some(best) = best else { return Some(Stopped::Epochs) };
-                if best.epoch == 0 {
-                    return Some(Stopped::Patience);
+            (Phase::Search, best) if state.epoch >= self.task.spec.epochs || self.is_out_of_patience(state) => {
+                let (Some(best), Some(first)) = (best, &state.first) else { return Some(Stopped::Epochs) };
+                if !clearly_better(&best.errors, &first.errors) {
+                    state.best.clone_from(&state.first);
+                    return Some(Stopped::NoImprovement);
                 }
                 let values = self.initial(Phase::Refit);
                 state.phase = Phase::Refit;
                 state.epoch = 0;
                 state.average.clone_from(&values);
-                state.optimizer = AdamW::new(values.len(), self.spec.weight_decay);
+                state.optimizer = AdamW::new(values.len(), self.task.spec.weight_decay);
                 state.values = values;
                 None
             }
             (Phase::Refit, Some(best)) if state.epoch >= best.epoch => {
-                Some(if best.epoch < self.spec.epochs { Stopped::Patience } else { Stopped::Epochs })
+                Some(if best.epoch < self.task.spec.epochs { Stopped::Patience } else { Stopped::Epochs })
             }
             _ => None,
         }
@@ -237,14 +140,14 @@ impl<'a> Trainer<'a> {
 
     /// A window's start as observed: each channel's first observation in the window or after it, else 0.
     fn observed_start(&self, window: &Segment) -> Vec<f64> {
-        let (panel, channels) = (self.objective.panel, self.objective.panel.channel_count());
-        let end = panel.row_ptr()[window.series] + self.split.series[window.series].training().end;
+        let (panel, channels) = (self.task.panel, self.task.panel.channel_count());
+        let end = panel.row_ptr()[window.series] + self.task.split.series[window.series].training().end;
         let observed = |c: usize| {
             let rows = window.rows.start..end;
             rows.map(|row| row * channels + c).find(|&cell| panel.mask()[cell]).map_or(0.0, |cell| panel.values()[cell])
         };
         let mut start: Vec<f64> = (0..channels).map(observed).collect();
-        start.resize(self.objective.model.state_dim(), 0.0);
+        start.resize(self.task.model.state_dim(), 0.0);
         start
     }
 
@@ -255,11 +158,11 @@ impl<'a> Trainer<'a> {
     /// The windows of a stage over all fitted rows, none if starts come from the encoder.
     pub fn windows(&self, phase: Phase, stage: usize) -> Vec<Segment> {
         let mut all = Vec::new();
-        if self.objective.model.encoder().is_none() {
-            let horizon = self.spec.horizons()[stage];
+        if self.task.model.encoder().is_none() {
+            let horizon = self.task.spec.horizons()[stage];
             for (series, rows) in self.learned(phase) {
                 let first = all.len();
-                all.extend(segments::windows(self.objective.panel, *series, rows.clone(), horizon, first));
+                all.extend(segments::windows(self.task.panel, *series, rows.clone(), horizon, first));
             }
         }
         all
@@ -267,10 +170,10 @@ impl<'a> Trainer<'a> {
 
     /// The trajectories of an epoch.
     fn segments(&self, phase: Phase, stage: usize, epoch: usize) -> Vec<Segment> {
-        if self.objective.model.encoder().is_none() {
+        if self.task.model.encoder().is_none() {
             return self.windows(phase, stage);
         }
-        let horizon = self.spec.horizons()[stage];
+        let horizon = self.task.spec.horizons()[stage];
         let mut rng = self.rng(epoch, 1);
         let mut all = Vec::new();
         for (series, rows) in self.learned(phase) {
@@ -278,15 +181,15 @@ impl<'a> Trainer<'a> {
             let last = rows.end.saturating_sub(horizon.div_ceil(2)).clamp(1, rows.end - 1);
             for _ in 0..rows.len().div_ceil(horizon) {
                 let anchor = rng.random_range(1..=last);
-                let panel = self.objective.panel;
+                let panel = self.task.panel;
                 all.extend(segments::encoded(
                     panel,
                     *series,
                     anchor,
                     rows.end,
                     horizon,
-                    self.spec.memory,
-                    self.centred,
+                    rows.end,
+                    self.task.conditioning,
                 ));
             }
         }
@@ -295,7 +198,7 @@ impl<'a> Trainer<'a> {
 
     /// A generator of its own for each epoch and purpose, so that nothing of it needs to be kept.
     fn rng(&self, epoch: usize, purpose: u64) -> ChaCha8Rng {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut rng = ChaCha8Rng::seed_from_u64(self.task.seed);
         rng.set_stream(16 + 4 * epoch as u64 + purpose);
         rng
     }
@@ -305,23 +208,27 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// If trajectories keep failing whatever is tried.
     pub fn epoch(&self, state: &mut TrainState) -> Result<()> {
-        let (epoch, params) = (state.epoch, self.objective.model.param_count());
-        let stage = self.spec.stage(epoch);
-        if epoch > 0 && stage != self.spec.stage(epoch - 1) {
+        let (epoch, params) = (state.epoch, self.task.model.param_count());
+        let stage = self.task.spec.stage(epoch);
+        if epoch == 0 && state.phase == Phase::Search && !self.validation.is_empty() {
+            self.look(state, stage)?;
+            state.first.clone_from(&state.best);
+        }
+        if epoch > 0 && stage != self.task.spec.stage(epoch - 1) {
             self.enter_stage(state, stage);
         }
         let segments = self.segments(state.phase, stage, epoch);
         let mut order: Vec<&Segment> = segments.iter().collect();
         let mut rng = self.rng(epoch, 2);
-        if order.len() > self.spec.batch {
+        if order.len() > self.task.spec.batch {
             order.shuffle(&mut rng);
         }
-        let batches = order.len().div_ceil(self.spec.batch);
-        let total = self.spec.epochs * batches;
-        let schedule = Schedule { peak: self.spec.rate, warmup: (total / 20).min(100), total, floor: 0.02 };
+        let batches = order.len().div_ceil(self.task.spec.batch);
+        let total = self.task.spec.epochs * batches;
+        let schedule = Schedule { peak: self.task.spec.rate, warmup: (total / 20).min(100), total, floor: 0.02 };
         let (mut errors, mut weight, mut failures, mut norm, mut rate) = (0.0, 0.0, 0, 0.0, 0.0);
-        for (b, batch) in order.chunks(self.spec.batch).enumerate() {
-            let noise = (self.spec.start_noise > 0.0).then(|| (self.spec.start_noise, rng.random::<u64>()));
+        for (b, batch) in order.chunks(self.task.spec.batch).enumerate() {
+            let noise = (self.task.spec.start_noise > 0.0).then(|| (self.task.spec.start_noise, rng.random::<u64>()));
             let (model_params, starts) = state.values.split_at(params);
             let outcome = self.objective.gradient(model_params, starts, batch, noise)?;
             rate = schedule.rate(epoch * batches + b);
@@ -339,13 +246,14 @@ impl<'a> Trainer<'a> {
             }
         }
         state.epoch += 1;
-        let looks = self.has_validation() && state.phase == Phase::Search;
-        let look = looks && (state.epoch == self.spec.epochs || state.epoch % self.spec.check_every == 0);
+        let looks = !self.validation.is_empty() && state.phase == Phase::Search;
+        let look =
+            looks && (state.epoch == self.task.spec.epochs || state.epoch.is_multiple_of(self.task.spec.check_every));
         let validation_loss = if look { Some(self.look(state, stage)?) } else { None };
         state.log.push(LogRow {
             phase: state.phase,
             epoch: state.epoch,
-            horizon: self.spec.horizons()[stage],
+            horizon: self.task.spec.horizons()[stage],
             rate,
             train_loss: errors / weight,
             validation_loss,
@@ -359,7 +267,7 @@ impl<'a> Trainer<'a> {
     fn step(&self, state: &mut TrainState, outcome: &Outcome, rate: f64) -> f64 {
         let scale = 1.0 / outcome.weight;
         let mut gradient: Vec<f64> = outcome.params.iter().chain(&outcome.starts).map(|g| g * scale).collect();
-        let norm = clip_norm(&mut gradient, self.spec.clip);
+        let norm = clip_norm(&mut gradient, self.task.spec.clip);
         if norm.is_finite() && outcome.weight > 0.0 {
             state.failed_steps = 0;
             state.optimizer.step(&mut state.values, &gradient, rate, |i| self.decays.get(i).copied().unwrap_or(false));
@@ -374,7 +282,7 @@ impl<'a> Trainer<'a> {
 
     /// Windows grow: each new one starts where the old one at that row did.
     fn enter_stage(&self, state: &mut TrainState, stage: usize) {
-        let (params, dim) = (self.objective.model.param_count(), self.objective.model.state_dim());
+        let (params, dim) = (self.task.model.param_count(), self.task.model.state_dim());
         let (old, new) = (self.windows(state.phase, stage - 1), self.windows(state.phase, stage));
         let kept = |window: &Segment| old.iter().position(|o| o.rows.start == window.rows.start);
         for (x, moment) in [
@@ -393,87 +301,4 @@ impl<'a> Trainer<'a> {
             }
         }
     }
-
-    /// Judges the average on the validation part and keeps it if it is the best so far. Returns the validation loss.
-    fn look(&self, state: &mut TrainState, stage: usize) -> Result<f64> {
-        let score = self.mean_error(&state.average, &self.validation_segments(stage))?;
-        if state.best.as_ref().is_none_or(|best| score < best.score) {
-            state.best = Some(Best { epoch: state.epoch, stage, score, values: state.average.clone() });
-            state.looks_since_best = 0;
-        } else {
-            state.looks_since_best += 1;
-        }
-        Ok(score)
-    }
-
-    /// Whether the validation part has stopped improving.
-    fn is_out_of_patience(&self, state: &TrainState) -> bool {
-        self.has_validation() && state.looks_since_best >= self.spec.patience
-    }
-
-    /// The validation part's trajectories, each with the rows that are scored.
-    fn validation_segments(&self, stage: usize) -> Vec<(Range<usize>, Segment)> {
-        let panel = self.objective.panel;
-        let windows = self.windows(Phase::Search, stage);
-        let of = |(series, rows): &(usize, Range<usize>)| {
-            let offset = panel.row_ptr()[*series];
-            let scored = offset + rows.start..offset + rows.end;
-            let segment = if self.objective.model.encoder().is_some() {
-                segments::encoded(panel, *series, rows.start, rows.end, rows.len(), self.spec.memory, self.centred)?
-            } else {
-                // The last window goes on over the validation rows.
-                let last = windows.iter().rfind(|w| w.series == *series)?;
-                Segment { rows: last.rows.start..scored.end, next: None, ..last.clone() }
-            };
-            Some((scored, segment))
-        };
-        self.validation.iter().filter_map(of).collect()
-    }
-
-    /// Mean squared error of trajectories over the rows to be scored, weighted; infinite if one fails.
-    fn mean_error(&self, values: &[f64], judged: &[(Range<usize>, Segment)]) -> Result<f64> {
-        let (params, starts) = values.split_at(self.objective.model.param_count());
-        let segments: Vec<&Segment> = judged.iter().map(|(_, segment)| segment).collect();
-        let (_, states) = self.objective.states(params, starts, &segments)?;
-        let (dim, channels) = (self.objective.model.state_dim(), self.objective.panel.channel_count());
-        let (mut sum, mut weight, mut at) = (0.0, 0.0, 0);
-        let mut seen = vec![0.0; channels];
-        for (scored, segment) in judged {
-            for (k, row) in segment.rows.clone().enumerate() {
-                if scored.contains(&row) {
-                    self.objective.model.observe(params, &states[(at + k) * dim..][..dim], &mut seen);
-                    for c in 0..channels {
-                        let cell = row * channels + c;
-                        let w = self.objective.weights[cell];
-                        if w > 0.0 {
-                            sum += w * (seen[c] + segment.offset(c) - self.objective.panel.values()[cell]).powi(2);
-                            weight += w;
-                        }
-                    }
-                }
-            }
-            at += segment.rows.len() + usize::from(segment.next.is_some());
-        }
-        Ok(if sum.is_finite() { sum / weight } else { f64::INFINITY })
-    }
-}
-
-/// The least-squares fit of `ahead = blend · exp(−rate · τ) · now` to triples `(τ, now, ahead)`; without decay unless asked.
-fn persistence(pairs: &[(f64, f64, f64)], decays: bool) -> Persistence {
-    let longest = pairs.iter().map(|(tau, ..)| *tau).fold(0.0, f64::max);
-    let at = |rate: f64| {
-        let (mut along, mut all) = (0.0, 0.0);
-        for (tau, now, ahead) in pairs {
-            let carried = (-rate * tau).exp() * now;
-            along += carried * ahead;
-            all += carried * carried;
-        }
-        let blend = if all > 0.0 { (along / all).clamp(0.0, 1.0) } else { 1.0 };
-        // The sum of squared errors, less what does not depend on the fit.
-        (all * blend * blend - 2.0 * blend * along, Persistence { blend, rate })
-    };
-    let rates = (0..=30).map(|k| 10f64.powf(f64::from(k) / 10.0 - 1.0) / longest);
-    let rates = rates.filter(|rate| decays && rate.is_finite());
-    let fits = rates.chain([0.0]).map(at);
-    fits.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(Persistence { blend: 1.0, rate: 0.0 }, |(_, p)| p)
 }

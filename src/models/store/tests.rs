@@ -34,12 +34,13 @@ fn fitted(encoder: usize) -> Fitted {
         span: 3.3,
         solver: SolverSpec { method: "tsit5".into(), rtol: 1e-4, atol: 1e-5, step: None, max_steps: 1000 },
         horizon: 7,
-        memory: 5,
+        conditioning: Conditioning { memory: 5, centred: vec![true, false], smoothing: vec![0.2, 0.0] },
         continuity: 0.5,
         params,
-        centred: vec![true, false],
-        noise: vec![Noise { floor: 0.25, growth: 0.0 }, Noise { floor: 1e-300, growth: 0.1 }],
-        noise_trajectories: 3,
+        noise: vec![
+            Noise { floor: 0.25, growth: 0.0, freedom: 3.5 },
+            Noise { floor: 1e-300, growth: 0.1, freedom: 1.0 },
+        ],
         series: vec!["one".into(), "two ü".into()],
         anchors: vec![anchor(0, f64::NEG_INFINITY), anchor(0, 1.7), anchor(1, f64::NEG_INFINITY)],
     }
