@@ -108,7 +108,7 @@ fn changed_tensors_and_headers_are_refused_by_name() {
     for (name, changed, expected) in [
         ("noise.floor", tensor(&[2], vec![f64::NAN, 1.0]), "`noise.floor` holds NaN"),
         ("noise.floor", tensor(&[1], vec![1.0]), "`noise.floor` has shape [1] instead of [2]"),
-        ("noise.growth", tensor(&[2], vec![-1.0, 1.0]), "`noise.growth` is negative"),
+        ("noise.growth", tensor(&[2], vec![-1.0, 1.0]), "`noise.growth` is under 0"),
         ("readout.weight", tensor(&[3, 2], vec![0.0; 6]), "`readout.weight` has shape [3, 2]"),
         ("anchors.series", tensor(&[3], vec![0.0, 0.0, 2.0]), "holds 2, which is no series"),
         ("anchors.series", tensor(&[3], vec![0.0, 0.5, 1.0]), "holds 0.5, which is no series"),
