@@ -24,3 +24,8 @@ pub mod train;
 
 pub use error::{Error, Result};
 pub use real::Real;
+
+/// The README's code compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -10,8 +10,9 @@ use crate::train::{DataSpec, LogRow, Phase, Run, TrainState};
 
 /// More series cannot be told apart in one figure.
 const MOST_SERIES: usize = 6;
-/// Points of a curve, for the whole of it and for a part.
-const DENSE: usize = 400;
+/// Points of a curve: at least so many, two a row, and at most so many.
+const DENSE: std::ops::RangeInclusive<usize> = 400..=4000;
+/// And at the least so many for a part of it.
 const LEAST_DENSE: usize = 50;
 
 /// `fit.svg`: the data, the model through the part it was fitted to, and its forecast of what was held out.
@@ -32,22 +33,28 @@ pub fn write_fit(folder: &OutputFolder, run: &Run, fitted: &Fitted) -> Result<()
         let (Some(&first), Some(&last)) = (times.first(), times.last()) else { continue };
         let boundary = times[test.start.max(1) - 1];
         let share = if last > first { (boundary - first) / (last - first) } else { 1.0 };
-        let count = ((DENSE as f64 * share) as usize).max(LEAST_DENSE);
+        let dense = (2 * times.len()).clamp(*DENSE.start(), *DENSE.end());
+        let count = ((dense as f64 * share) as usize).max(LEAST_DENSE);
         at[s] = if boundary > first { spread(first, boundary, count) } else { vec![first] };
         fitted_count[s] = at[s].len();
         if last > boundary {
             // Just after the boundary the forecast's own start holds.
-            at[s].extend(spread(boundary.next_up(), last, (DENSE - count.min(DENSE)).max(LEAST_DENSE)));
+            at[s].extend(spread(boundary.next_up(), last, dense.saturating_sub(count).max(LEAST_DENSE)));
         }
     }
     let times: Vec<&[f64]> = at.iter().map(Vec::as_slice).collect();
     let prediction = fitted.predict(&fitted.anchors, &times)?;
 
+    // Where a model with an encoder looks at the observations anew; the line is broken there.
+    let scaling = &fitted.scaling;
+    let restarts = |s: usize| -> Vec<f64> {
+        let own = fitted.anchors.iter().filter(|a| fitted.spec.encoder > 0 && a.series == s);
+        own.map(|a| scaling.inverse_time(a.after)).collect()
+    };
     let channels = panel.channel_count();
     let offsets = offsets(&at);
     let panels = (0..channels).map(|c| {
-        let series = shown.iter().map(|&s| {
-            let record = own(panel, s);
+        let series = shown.iter().filter_map(|&s| Some((s, panel.get(s)?))).map(|(s, record)| {
             let test = split.series[s].test.start;
             let curve = |rows: std::ops::Range<usize>, band: bool| {
                 let cells = || rows.clone().map(|row| (offsets[s] + row) * channels + c);
@@ -64,7 +71,7 @@ pub fn write_fit(folder: &OutputFolder, run: &Run, fitted: &Fitted) -> Result<()
                 name: record.name.into(),
                 observed: points(&record, c, channels, 0..test),
                 held_out: points(&record, c, channels, test..record.times.len()),
-                fitted: curve(0..fitted_count[s], false),
+                fitted: broken(curve(0..fitted_count[s], false), &restarts(s)),
                 forecast: curve(fitted_count[s]..at[s].len(), true),
                 held_out_from: record.times.get(test).map(|&t| 0.5 * (t + record.times[test.max(1) - 1])),
             }
@@ -94,7 +101,7 @@ pub fn write_predictions(
         let series = shown.iter().map(|&s| {
             let cells = || (0..at[s].len()).map(|row| (offsets[s] + row) * channels + c);
             let pick = |values: &[f64]| cells().map(|cell| values[cell]).collect();
-            let observed = given.map(|panel| own(panel, s));
+            let observed = given.and_then(|panel| panel.get(s));
             FitSeries {
                 name: names[s].clone(),
                 observed: observed.map(|r| points(&r, c, channels, 0..r.times.len())).unwrap_or_default(),
@@ -152,8 +159,19 @@ fn offsets(at: &[Vec<f64>]) -> Vec<usize> {
     before.collect()
 }
 
-fn own(panel: &Panel, s: usize) -> Series<'_> {
-    panel.series().nth(s).unwrap_or_else(|| unreachable!("series are numbered by the panel itself"))
+/// A line with gaps where it passes one of the times.
+fn broken(curve: Curve, at: &[f64]) -> Curve {
+    let mut whole = Curve::default();
+    for (i, (&time, &value)) in curve.time.iter().zip(&curve.value).enumerate() {
+        let before = if i == 0 { f64::NEG_INFINITY } else { curve.time[i - 1] };
+        if at.iter().any(|&t| before < t && t < time) {
+            whole.time.push(time);
+            whole.value.push(f64::NAN);
+        }
+        whole.time.push(time);
+        whole.value.push(value);
+    }
+    whole
 }
 
 fn points(record: &Series, c: usize, channels: usize, rows: std::ops::Range<usize>) -> Points {

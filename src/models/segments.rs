@@ -60,7 +60,7 @@ pub fn encoded(
     known: usize,
     conditioning: &Conditioning,
 ) -> Option<Segment> {
-    let record = panel.series().nth(series)?;
+    let record = panel.get(series)?;
     if anchor == 0 || anchor > record.times.len() {
         return None;
     }

@@ -153,19 +153,23 @@ impl Panel {
         }
     }
 
-    /// All series in order.
-    pub fn series(&self) -> impl ExactSizeIterator<Item = Series<'_>> {
-        self.names.iter().enumerate().map(|(i, name)| {
-            let rows = self.rows(i);
-            let cells = rows.start * self.channel_count()..rows.end * self.channel_count();
-            Series {
-                name,
-                times: &self.times[rows],
-                values: &self.values[cells.clone()],
-                mask: &self.mask[cells.clone()],
-                errors: self.errors.as_ref().map(|errors| &errors[cells]),
-            }
+    /// Series `i`, if there is one.
+    pub fn get(&self, i: usize) -> Option<Series<'_>> {
+        let name = self.names.get(i)?;
+        let rows = self.rows(i);
+        let cells = rows.start * self.channel_count()..rows.end * self.channel_count();
+        Some(Series {
+            name,
+            times: &self.times[rows],
+            values: &self.values[cells.clone()],
+            mask: &self.mask[cells.clone()],
+            errors: self.errors.as_ref().map(|errors| &errors[cells]),
         })
+    }
+
+    /// All series in order.
+    pub fn series(&self) -> impl Iterator<Item = Series<'_>> {
+        (0..self.names.len()).filter_map(|i| self.get(i))
     }
 
     /// The times of each series, one slice a series.

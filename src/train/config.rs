@@ -5,6 +5,7 @@ use super::run::ahead;
 use crate::models::ModelSpec;
 use crate::nn::Activation;
 use crate::series::Panel;
+use crate::series::read::ReadOptions;
 use crate::series::scale::{Transform, suggest_transform};
 use crate::series::split::{HoldOut, Split};
 use crate::solve::SolverSpec;
@@ -51,6 +52,22 @@ pub struct DataSpec {
     pub log: Vec<String>,
     /// Channels of which each series' own mean is taken off.
     pub centre: Vec<String>,
+}
+
+impl DataSpec {
+    /// The usual columns of a file that was read into a panel.
+    pub fn new(path: impl Into<PathBuf>, panel: &Panel) -> Self {
+        Self {
+            path: path.into(),
+            time: ReadOptions::default().time,
+            series: None,
+            channels: panel.channels().to_vec(),
+            errors: Vec::new(),
+            missing: Vec::new(),
+            log: Vec::new(),
+            centre: Vec::new(),
+        }
+    }
 }
 
 /// What is held out for testing.

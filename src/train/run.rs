@@ -1,6 +1,6 @@
 //! A fit from a panel to a model that predicts.
 
-use super::{Best, FitConfig, Phase, Task, TrainState, Trainer};
+use super::{Best, FitConfig, Phase, Stopped, Task, TrainState, Trainer};
 use crate::models::{Anchor, Conditioning, Fitted, NeuralOde, Noise, Persistence, persistence};
 use crate::series::Panel;
 use crate::series::scale::{Scaling, Transform};
@@ -91,6 +91,22 @@ impl Run {
             spec: &self.config.training,
             seed: self.config.seed,
         }))
+    }
+
+    /// Trains from the beginning to the end; `each_epoch` is shown the state after every epoch.
+    ///
+    /// # Errors
+    /// If a setting cannot be used, or trajectories keep failing.
+    pub fn train(&self, mut each_epoch: impl FnMut(&TrainState)) -> Result<(TrainState, Stopped)> {
+        let trainer = self.trainer()?;
+        let mut state = trainer.begin();
+        loop {
+            if let Some(stopped) = trainer.turn(&mut state) {
+                return Ok((state, stopped));
+            }
+            trainer.epoch(&mut state)?;
+            each_epoch(&state);
+        }
     }
 
     /// The fitted model: the best parameters, the noise that their errors show, and the starts for predicting each series
