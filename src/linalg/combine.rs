@@ -1,4 +1,4 @@
-//! Sums of blocks with a step size for each lane, as steppers need them, and products with lanes in groups.
+//! Sums of blocks with a step size for each lane, as steppers need them.
 
 use super::dispatch::{Kernel, dispatch};
 use super::vector::{Kernels, Vector, load_several};
@@ -23,15 +23,6 @@ pub fn scaled_add<T: Real>(a: T, h: &[T], x: &[T], out: &mut [T]) {
     debug_assert!(x.len() == out.len());
     assert!(out.len().is_multiple_of(h.len()) && x.len() >= out.len());
     dispatch(ScaledAdd { a, h, x, out });
-}
-
-/// `out = d ⊙ v`, where `d` is `rows × points` and `v` is `rows × (groups·points)`: every group of `points` lanes in a
-/// row of `v` is multiplied by that row of `d`.
-pub fn multiply_points<T: Real>(d: &[T], points: usize, v: &[T], out: &mut [T], lanes: usize) {
-    assert!(points > 0 && lanes.is_multiple_of(points) && out.len().is_multiple_of(lanes));
-    debug_assert!(v.len() == out.len() && d.len() == out.len() / lanes * points);
-    assert!(v.len() >= out.len() && (out.is_empty() || d.len() >= out.len() / lanes * points));
-    dispatch(MultiplyPoints { d, points, v, out, lanes });
 }
 
 /// Room for step sizes repeated row after row.
@@ -179,47 +170,5 @@ impl<T: Kernels> Kernel<T> for ScaledAdd<'_, T> {
                 }
             });
         });
-    }
-}
-
-pub(super) struct MultiplyPoints<'a, T> {
-    pub d: &'a [T],
-    pub points: usize,
-    pub v: &'a [T],
-    pub out: &'a mut [T],
-    pub lanes: usize,
-}
-
-impl<T: Kernels> Kernel<T> for MultiplyPoints<'_, T> {
-    #[inline(always)]
-    fn run<V: Vector<T>>(self) {
-        let (d, v, out) = (self.d.as_ptr(), self.v.as_ptr(), self.out.as_mut_ptr());
-        let (points, lanes, len) = (self.points, self.lanes, self.out.len());
-        if points == lanes {
-            // SAFETY: all three have `len` numbers.
-            vectors::<T, V>(len, |i, count| unsafe {
-                store(load::<T, V>(d.add(i), count).mul(load(v.add(i), count)), out.add(i), count);
-            });
-            return;
-        }
-        for row in 0..len / lanes {
-            if points == 1 {
-                // SAFETY: row `row` of `v` and `out` has `lanes` numbers, that of `d` one.
-                let factor = V::splat(unsafe { *d.add(row) });
-                vectors::<T, V>(lanes, |l, count| unsafe {
-                    let i = row * lanes + l;
-                    store(factor.mul(load(v.add(i), count)), out.add(i), count);
-                });
-                continue;
-            }
-            for group in 0..lanes / points {
-                // SAFETY: row `row` of `v` and `out` has `lanes` numbers, that of `d` has `points`.
-                vectors::<T, V>(points, |p, count| unsafe {
-                    let i = row * lanes + group * points + p;
-                    let factor = load::<T, V>(d.add(row * points + p), count);
-                    store(factor.mul(load(v.add(i), count)), out.add(i), count);
-                });
-            }
-        }
     }
 }

@@ -16,12 +16,13 @@ mod gemm;
 mod points;
 #[cfg(test)]
 mod tests;
+mod tile;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use block::{Block, BlockMut};
-pub use combine::{combine, multiply_points, scaled_add};
+pub use combine::{combine, scaled_add};
 pub use elementwise::{exp, sigmoid, softplus, tanh};
 pub use gemm::{affine, outer_add, transposed_add};
 pub use points::{direction_add_points, outer_add_points, scale_points};

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::{Options, Problem, Recording, Report, Solution};
 use crate::dynamics::{Component, Field};
-use crate::{Real, Result};
+use crate::{Error, Real, Result};
 
 /// Integrates every trajectory of the problem, all side by side on this thread, and keeps what `recording` asks for.
 /// [`solve`](super::solve) does the same for problems of any size, in chunks over threads.
@@ -20,6 +20,9 @@ pub fn integrate<T: Real, C: Component<T> + ?Sized>(
     let dim = field.state_dim();
     problem.check(dim)?;
     options.check()?;
+    if params.len() != field.component.param_count() {
+        return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
+    }
     let mut solution = Solution {
         states: vec![T::of(f64::NAN); problem.times.len() * dim],
         reports: vec![Report::default(); problem.len()],

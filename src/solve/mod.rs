@@ -28,3 +28,6 @@ pub use spec::SolverSpec;
 pub use tableau::Tableau;
 pub use tape::{Recording, Tape};
 pub(crate) use tape::{Round, Start};
+
+#[cfg(test)]
+mod tests;
