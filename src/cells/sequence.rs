@@ -1,8 +1,8 @@
 //! A cell run along sequences of their own lengths.
 
-use crate::Real;
 use crate::dynamics::Component;
 use crate::linalg::{Block, BlockMut};
+use crate::{Error, Real, Result};
 
 /// What running sequences leaves for derivatives; the buffers are used again.
 #[derive(Clone, Debug, Default)]
@@ -21,15 +21,21 @@ pub struct SequenceTape<T> {
 /// sequence that has ended keeps its state.
 ///
 /// A lane's bits do not depend on the others. Cost: one linearisation a step of the longest sequence, all lanes wide.
+///
+/// # Errors
+/// If there is no sequence, the cell takes no input, or an input is not whole steps.
 pub fn run_sequence<T: Real, C: Component<T> + ?Sized>(
     cell: &C,
     params: &[T],
     inputs: &[&[T]],
     tape: &mut SequenceTape<T>,
     last: BlockMut<T>,
-) {
+) -> Result<()> {
     let (lanes, state) = (inputs.len(), cell.out_dim());
-    let width = cell.in_dim() - state;
+    let width = cell.in_dim().saturating_sub(state);
+    if width == 0 || lanes == 0 || inputs.iter().any(|x| !x.len().is_multiple_of(width)) {
+        return Err(Error::shape("input sequences", format!("one or more, whole steps of {width}"), lanes));
+    }
     tape.steps = inputs.iter().map(|x| x.len() / width).max().unwrap_or(0);
     let slab = cell.slab_len() * lanes;
     tape.slabs.clear();
@@ -58,6 +64,7 @@ pub fn run_sequence<T: Real, C: Component<T> + ?Sized>(
         }
     }
     last.data.copy_from_slice(&tape.state);
+    Ok(())
 }
 
 /// Pulls the cotangent of the last states back along the sequences of a [`run_sequence`] (backpropagation through time)
@@ -114,7 +121,7 @@ mod tests {
         let inputs: Vec<&[f64]> = sequences.iter().map(|x| &x[..]).collect();
         let run = |params: &[f64], inputs: &[&[f64]]| {
             let (mut tape, mut last) = (SequenceTape::default(), vec![0.0; 3 * inputs.len()]);
-            run_sequence(&cell, params, inputs, &mut tape, BlockMut::new(&mut last, inputs.len()));
+            run_sequence(&cell, params, inputs, &mut tape, BlockMut::new(&mut last, inputs.len())).unwrap();
             (last, tape)
         };
         let (all, mut tape) = run(&params, &inputs);

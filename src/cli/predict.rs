@@ -8,7 +8,7 @@ use crate::models::{Anchor, Fitted, Prediction};
 use crate::series::grid::{MOST_ROWS, spread, stepped};
 use crate::series::read::{ReadOptions, read_csv};
 use crate::series::{Panel, RequestedTimes, read_times};
-use crate::solve::INDEPENDENT_DOPRI5;
+use crate::solve::{self, INDEPENDENT_DOPRI5};
 use crate::train::{DataSpec, FitConfig};
 use crate::{Error, Result};
 use serde::Serialize;
@@ -56,7 +56,10 @@ pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()>
     let independent = method == INDEPENDENT_DOPRI5;
     if !independent {
         fitted.solver.method.clone_from(&method);
-        fitted.solver.step = args.step.or(fitted.solver.step);
+        // Whoever names another method or tolerance means steps of its own choice, unless a step is named too.
+        let chosen = args.method.is_some() || args.rtol.is_some() || args.atol.is_some();
+        let adaptive = solve::method(&method)?.error.is_some();
+        fitted.solver.step = args.step.or(fitted.solver.step.filter(|_| !(chosen && adaptive)));
     }
     fitted.solver.rtol = args.rtol.unwrap_or(fitted.solver.rtol);
     fitted.solver.atol = args.atol.unwrap_or(fitted.solver.atol);

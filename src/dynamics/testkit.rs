@@ -20,15 +20,15 @@ impl<T: Real, C: Component<T> + ?Sized> Fresh<'_, T, C> {
     }
 
     fn eval(&self, params: &[T], u: &[T], lanes: usize) -> Vec<T> {
-        let mut out = vec![T::zero(); self.component.out_dim() * lanes];
+        let mut out = vec![T::of(f64::NAN); self.component.out_dim() * lanes];
         let mut scratch = self.scratch(lanes);
         self.component.eval(params, Block::new(u, lanes), BlockMut::new(&mut out, lanes), &mut scratch);
         out
     }
 
     fn linearize(&self, u: &[T], lanes: usize) -> (Vec<T>, Vec<T>) {
-        let mut out = vec![T::zero(); self.component.out_dim() * lanes];
-        let mut slab = vec![T::zero(); self.component.slab_len() * lanes];
+        let mut out = vec![T::of(f64::NAN); self.component.out_dim() * lanes];
+        let mut slab = vec![T::of(f64::NAN); self.component.slab_len() * lanes];
         let mut scratch = self.scratch(lanes);
         self.component.linearize(
             self.params,
@@ -41,7 +41,7 @@ impl<T: Real, C: Component<T> + ?Sized> Fresh<'_, T, C> {
     }
 
     fn jvp(&self, slab: &[T], points: usize, du: &[T], dp: Option<&[T]>, lanes: usize) -> Vec<T> {
-        let mut out = vec![T::zero(); self.component.out_dim() * lanes];
+        let mut out = vec![T::of(f64::NAN); self.component.out_dim() * lanes];
         let mut scratch = self.scratch(lanes);
         let tangent = Tangent { arguments: Block::new(du, lanes), params: dp.map(|p| Block::new(p, lanes)) };
         let slab = Block::new(slab, points);
@@ -151,6 +151,49 @@ pub fn check<T: Real, C: Component<T> + ?Sized>(
                 }
             }
         }
+    }
+
+    // Without parameters a tangent is that with a zero direction, and a cotangent passes the state all the same;
+    // parameters' cotangents are added to what is there.
+    let still = vec![T::zero(); n_params * lanes];
+    let (with, without) = (of.jvp(&slab, lanes, &du, Some(&still), lanes), of.jvp(&slab, lanes, &du, None, lanes));
+    if let Some(i) =
+        with.iter().zip(&without).position(|(a, b)| (*a - *b).f64().abs() > 100.0 * epsilon * (1.0 + a.f64().abs()))
+    {
+        return Err(format!("jvp, number {i}: {:e} along no parameter, {:e} without", with[i], without[i]));
+    }
+    let (mut u_bar, mut params_bar) = (vec![T::of(f64::NAN); n_in * lanes], vec![T::one(); n_params]);
+    let mut scratch = of.scratch(lanes);
+    let blocks = (Block::new(&slab, lanes), Block::new(&w, lanes));
+    component.vjp(params, blocks.0, blocks.1, BlockMut::new(&mut u_bar, lanes), None, &mut scratch);
+    for lane in 0..lanes {
+        same_bits("vjp without parameters", lane, &lane_of(&u_bar, lanes, lane), &lane_of(&pulled, lanes, lane))?;
+    }
+    component.vjp(params, blocks.0, blocks.1, BlockMut::new(&mut u_bar, lanes), Some(&mut params_bar), &mut scratch);
+    let (_, fresh) = of.vjp(&slab, lanes, &w, lanes);
+    let added =
+        |i: &usize| ((params_bar[*i] - fresh[*i]).f64() - 1.0).abs() > 100.0 * epsilon * (2.0 + fresh[*i].f64().abs());
+    if let Some(i) = (0..n_params).find(added) {
+        return Err(format!("parameter {i}: the cotangent is not added to what is there"));
+    }
+
+    // Two groups of lanes over the same points.
+    let twice = |block: &[T]| -> Vec<T> { block.chunks_exact(lanes).flat_map(|row| [row, row].concat()).collect() };
+    let double = of.jvp(&slab, lanes, &twice(&du), Some(&twice(&dp)), 2 * lanes);
+    let (double_pulled, _) = of.vjp(&slab, lanes, &twice(&w), 2 * lanes);
+    for lane in 0..2 * lanes {
+        same_bits(
+            "jvp of two groups",
+            lane,
+            &lane_of(&double, 2 * lanes, lane),
+            &lane_of(&pushed, lanes, lane % lanes),
+        )?;
+        same_bits(
+            "vjp of two groups",
+            lane,
+            &lane_of(&double_pulled, 2 * lanes, lane),
+            &lane_of(&pulled, lanes, lane % lanes),
+        )?;
     }
 
     // One point, several tangents and cotangents: groups of lanes on one slab.

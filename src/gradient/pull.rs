@@ -4,7 +4,7 @@ use crate::dynamics::{Component, Field};
 use crate::linalg::{self, Block, BlockMut};
 use crate::solve::engine::Engine;
 use crate::solve::{Options, Problem, Recording, Report, Solution};
-use crate::solve::{Start, Tape};
+use crate::solve::{Origin, Tape};
 use crate::{Error, Real, Result};
 
 /// Pulls cotangents of the output states (`outputs_bar`, `rows × dim`, one row after another) back through the steps
@@ -29,6 +29,10 @@ pub fn pull<T: Real, C: Component<T> + ?Sized>(
     let dim = field.state_dim();
     if outputs_bar.len() != problem.times.len() * dim {
         return Err(Error::shape("output cotangents", problem.times.len() * dim, outputs_bar.len()));
+    }
+    problem.check(dim)?;
+    if params.len() != field.component.param_count() {
+        return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
     }
     if params_bar.len() != field.component.param_count() {
         return Err(Error::shape("parameter cotangents", field.component.param_count(), params_bar.len()));
@@ -202,7 +206,7 @@ impl<'a, T: Real> Back<'a, T> {
         }
     }
 
-    fn start<C: Component<T> + ?Sized>(&mut self, engine: &Engine<T, C>, start: &Start<T>, starts_bar: &mut [T]) {
+    fn start<C: Component<T> + ?Sized>(&mut self, engine: &Engine<T, C>, start: &Origin<T>, starts_bar: &mut [T]) {
         let (dim, lanes) = (self.dim, start.ids.len());
         if lanes > 0 {
             let component = engine.field.component;

@@ -27,6 +27,10 @@ pub fn push<T: Real, C: Component<T> + ?Sized>(
     if starts_dot.len() != problem.len() * dim {
         return Err(Error::shape("start tangents", problem.len() * dim, starts_dot.len()));
     }
+    problem.check(dim)?;
+    if params.len() != field.component.param_count() {
+        return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
+    }
     if let Some(direction) = params_dot.filter(|d| d.len() != params.len()) {
         return Err(Error::shape("parameter tangent", params.len(), direction.len()));
     }

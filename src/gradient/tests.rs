@@ -235,6 +235,38 @@ fn gradients_have_the_same_bits_for_any_number_of_threads() {
 }
 
 #[test]
+fn a_field_that_is_not_finite_leaves_no_trace_in_the_gradient() {
+    use crate::dynamics::{Lift, Scalar, SmallField};
+    /// Not finite from the start at y < 0, and finite at y = 0 but not the step after.
+    struct Logarithm;
+    impl SmallField<1, 1> for Logarithm {
+        fn rhs<S: Scalar>(&self, _t: S, y: [S; 1], p: [S; 1]) -> [S; 1] {
+            [p[0] * y[0].ln()]
+        }
+    }
+    let system = Lift::<_, 1, 1>(Logarithm);
+    let problem = Problem {
+        start_times: &[0.0, 0.0, 0.0],
+        starts: &[-1.0, 2.0, 0.3],
+        row_ptr: &[0, 1, 2, 3],
+        times: &[1.0, 1.0, 9.0],
+    };
+    let loss = |_: usize, states: &[f64], bar: &mut [f64]| {
+        bar.fill(1.0);
+        states.iter().sum()
+    };
+    for options in [Options::adaptive(1e-6, 1e-6), Options::fixed(&crate::solve::RK4, 0.1)] {
+        for recording in [Recording::tape(), Recording::checkpoints(2)] {
+            let field = Field::with_time(&system).unwrap();
+            let g = gradient(field, &[1.0], &problem, &options, &recording, loss).unwrap();
+            assert!(g.reports[0].failure.is_some() && g.reports[1].failure.is_none() && g.reports[2].failure.is_some());
+            assert!(g.params[0].is_finite() && g.params[0] > 0.0 && g.starts[0] == 0.0 && g.starts[2] == 0.0);
+            assert!(g.reports[0].evaluations < 20);
+        }
+    }
+}
+
+#[test]
 fn a_failed_trajectory_leaves_the_others_and_the_gradient_finite() {
     use crate::dynamics::{Lift, Scalar, SmallField};
     struct Pole;

@@ -1,5 +1,6 @@
 //! From observations to the state of a model at the last of them.
 
+use crate::Result;
 use crate::cells::{Gru, SequenceTape, pull_sequence, run_sequence};
 use crate::dynamics::{Component, ParamSpec};
 use crate::linalg::{self, Block, BlockMut};
@@ -122,12 +123,15 @@ impl Encoder {
     }
 
     /// States at the anchors, one lane a history: `state × lanes`.
-    pub fn encode(&self, params: &[f64], histories: &[&History], tape: &mut EncoderTape) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// If there is no history.
+    pub fn encode(&self, params: &[f64], histories: &[&History], tape: &mut EncoderTape) -> Result<Vec<f64>> {
         let lanes = histories.len();
         let (cell, weight, bias, blend) = self.split(params);
         let inputs: Vec<&[f64]> = histories.iter().map(|h| &h.inputs[..]).collect();
         tape.hidden.resize(self.cell.hidden * lanes, 0.0);
-        run_sequence(&self.cell, cell, &inputs, &mut tape.sequence, BlockMut::new(&mut tape.hidden, lanes));
+        run_sequence(&self.cell, cell, &inputs, &mut tape.sequence, BlockMut::new(&mut tape.hidden, lanes))?;
         let mut state = vec![0.0; self.state * lanes];
         linalg::affine(weight, bias, &tape.hidden, &mut state, lanes);
         for c in 0..self.channels {
@@ -135,7 +139,7 @@ impl Encoder {
                 state[c * lanes + lane] += h.mean[c] + blend[c] * (h.level[c] - h.mean[c]);
             }
         }
-        state
+        Ok(state)
     }
 
     /// Pulls the states' cotangents (`state × lanes`) back and adds to `params_bar`.

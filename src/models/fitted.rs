@@ -2,14 +2,12 @@
 
 use super::assimilate::{Target, fit_start};
 use super::segments::{self, Segment};
-use super::{Conditioning, EncoderTape, History, ModelSpec, NeuralOde};
+use super::{Conditioning, EncoderTape, History, ModelSpec, NeuralOde, Noise};
 use crate::dynamics::{Component, Field};
 use crate::series::Panel;
 use crate::series::scale::Scaling;
 use crate::solve::{Failure, Options, Problem, Solution, SolverSpec, map_chunks, solve, solve_independently};
 use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// A state from which a series is predicted, in the model's units.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,77 +24,6 @@ pub struct Anchor {
     pub state: Vec<f64>,
     /// What is added to its channels, one number each.
     pub offset: Vec<f64>,
-}
-
-/// Variance of a channel's prediction error, in the model's units: `floor · (1 + growth · τ)`, at time `τ` after the last
-/// observation known.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Noise {
-    /// Variance of the observation noise.
-    pub floor: f64,
-    /// How fast forecasts get worse, relative to it.
-    pub growth: f64,
-    /// How many independent errors this rests on: intervals use Student's t with as many degrees of freedom.
-    pub freedom: f64,
-}
-
-impl Noise {
-    /// The likeliest noise of normal errors `(τ, error)` along trajectories. Errors along one trajectory hang together:
-    /// they count as their number divided by their integrated correlation time, and as one a trajectory at the least.
-    pub fn fit(trajectories: &[Vec<(f64, f64)>]) -> Self {
-        let errors = || trajectories.iter().flatten();
-        let longest = errors().map(|(tau, _)| *tau).fold(0.0, f64::max);
-        let count = errors().count() as f64;
-        if count == 0.0 {
-            return Self { floor: 1.0, growth: 0.0, freedom: 1.0 };
-        }
-        // The floor follows from the growth in closed form, so a scan of the growth over its useful range will do.
-        let at = |growth: f64| {
-            let floor = errors().map(|(tau, e)| e * e / (1.0 + growth * tau)).sum::<f64>() / count;
-            let spread: f64 = errors().map(|(tau, _)| (1.0 + growth * tau).ln()).sum();
-            (count * floor.max(f64::MIN_POSITIVE).ln() + spread, floor, growth)
-        };
-        let growths = (0..=40).map(|k| 10f64.powf(f64::from(k) / 10.0 - 1.0) / longest).filter(|g| g.is_finite());
-        let best = growths.chain([0.0]).map(at).min_by(|a, b| a.0.total_cmp(&b.0));
-        let (_, floor, growth) = best.unwrap_or((0.0, 1.0, 0.0));
-        let scaled = |t: &Vec<(f64, f64)>| t.iter().map(|(tau, e)| e / (1.0 + growth * tau).sqrt()).collect();
-        let time = correlation_time(&trajectories.iter().map(scaled).collect::<Vec<Vec<f64>>>());
-        let paths = trajectories.iter().filter(|t| !t.is_empty()).count() as f64;
-        Self { floor, growth, freedom: (count / time).max(paths) }
-    }
-
-    /// Half the width of the 90 % interval at the last observation.
-    ///
-    /// # Errors
-    /// If the degrees of freedom are not positive.
-    fn half_width(&self) -> Result<f64> {
-        let t =
-            StudentsT::new(0.0, 1.0, self.freedom).map_err(|e| Error::config(e.to_string(), "fit the model again"))?;
-        Ok(t.inverse_cdf(0.95) * self.floor.sqrt())
-    }
-
-    /// The interval's width at `tau` after the last observation, relative to that at it.
-    fn widening(&self, tau: f64) -> f64 {
-        (1.0 + self.growth * tau.max(0.0)).sqrt()
-    }
-}
-
-/// The integrated correlation time of errors along trajectories, in rows: `1 + 2 Σ ρ(k)` up to the first `ρ(k) ≤ 0`
-/// (Geyer 1992, "Practical Markov chain Monte Carlo", sec. 3.3, without pairing). Errors have mean zero by intention, so
-/// none is subtracted.
-fn correlation_time(trajectories: &[Vec<f64>]) -> f64 {
-    let longest = trajectories.iter().map(Vec::len).max().unwrap_or(0);
-    let lagged = |k: usize| {
-        let pairs = || trajectories.iter().flat_map(|t| t.iter().zip(t.iter().skip(k)));
-        let (sum, count) = pairs().fold((0.0, 0.0), |(s, n), (a, b)| (s + a * b, n + 1.0));
-        if count > 0.0 { sum / count } else { 0.0 }
-    };
-    let variance = lagged(0);
-    let mut time = 1.0;
-    for rho in (1..longest).map(|k| lagged(k) / variance).take_while(|rho| *rho > 0.0) {
-        time += 2.0 * rho;
-    }
-    time
 }
 
 /// A model with all that its predictions depend on.
@@ -165,6 +92,14 @@ impl Fitted {
     /// If sizes do not fit.
     pub fn condition(&self, panel: &Panel, rows: &[usize], known: &[Anchor]) -> Result<Vec<Anchor>> {
         let model = self.model()?;
+        if panel.channel_count() != self.scaling.channels.len() || self.horizon == 0 {
+            let found = format!("{}, horizon {}", panel.channel_count(), self.horizon);
+            return Err(Error::shape("channels to condition on", self.scaling.channels.len(), found));
+        }
+        let lengths: Vec<usize> = (0..panel.series_count()).map(|s| panel.rows(s).len()).collect();
+        if rows.len() != lengths.len() || rows.iter().zip(&lengths).any(|(rows, length)| rows > length) {
+            return Err(Error::shape("conditioning rows", format!("up to {lengths:?}"), format!("{rows:?}")));
+        }
         if model.encoder().is_some() {
             self.encode(&model, panel, rows)
         } else {
@@ -196,9 +131,11 @@ impl Fitted {
         let states = map_chunks(places.len(), |range| {
             let histories: Vec<&History> = places[range].iter().map(|(.., history)| history).collect();
             let lanes = histories.len();
-            let states = encoder.encode(&self.params[params.clone()], &histories, &mut EncoderTape::default());
-            (0..lanes).map(|lane| states.iter().skip(lane).step_by(lanes).copied().collect()).collect::<Vec<Vec<f64>>>()
+            let states = encoder.encode(&self.params[params.clone()], &histories, &mut EncoderTape::default())?;
+            let state = |lane: usize| states.iter().skip(lane).step_by(lanes).copied().collect();
+            Ok((0..lanes).map(state).collect::<Vec<Vec<f64>>>())
         });
+        let states: Vec<Vec<Vec<f64>>> = states.into_iter().collect::<Result<_>>()?;
         let anchors = places.into_iter().zip(states.into_iter().flatten());
         let anchor = |((series, after, time, history), state): ((usize, f64, f64, History), Vec<f64>)| Anchor {
             series,
@@ -220,7 +157,9 @@ impl Fitted {
             let mut before: Option<Anchor> = None;
             for window in segments::windows(panel, series, 0..rows[series], self.horizon, 0) {
                 let own = window.rows.start - offset..window.rows.end - offset;
-                let learned = known.iter().find(|a| a.series == series && a.time == window.time);
+                // A start that was learned on fewer rows does not know the others yet.
+                let end = record.times[own.end - 1];
+                let learned = known.iter().find(|a| a.series == series && a.time == window.time && a.known == end);
                 let state = match learned {
                     Some(anchor) => anchor.state.clone(),
                     None => {
@@ -334,7 +273,8 @@ impl Fitted {
                 model.observe(&self.params, &solution.states[k * dim..][..dim], &mut seen);
                 for (c, scaling) in self.scaling.channels.iter().enumerate() {
                     let (cell, value) = (rows[k] * channels + c, seen[c] + anchor.offset[c]);
-                    let half = widths[c] * self.noise[c].widening(times[k] - anchor.known);
+                    let beyond = (times[k] - anchor.known).max(anchor.time - times[k]);
+                    let half = widths[c] * self.noise[c].widening(beyond);
                     out.values[cell] = scaling.inverse(value);
                     out.low[cell] = scaling.inverse(value - half);
                     out.high[cell] = scaling.inverse(value + half);

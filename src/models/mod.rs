@@ -4,12 +4,14 @@ mod assimilate;
 mod encoder;
 mod fitted;
 mod neural_ode;
+mod noise;
 mod persistence;
 pub mod segments;
 mod store;
 
 pub use assimilate::{Target, fit_start};
 pub use encoder::{Conditioning, Encoder, EncoderTape, History};
-pub use fitted::{Anchor, Fitted, Noise, Prediction};
+pub use fitted::{Anchor, Fitted, Prediction};
 pub use neural_ode::{ModelSpec, NeuralOde};
+pub use noise::Noise;
 pub use persistence::{Persistence, persistence};

@@ -11,7 +11,7 @@ pub struct Persistence {
     pub smoothing: f64,
     /// Share of the level's deviation that is there at all.
     pub blend: f64,
-    /// Rate at which it decays.
+    /// Rate at which it decays, per unit of the model's time.
     pub rate: f64,
 }
 
@@ -24,13 +24,19 @@ const ANCHORS: usize = 400;
 pub fn persistence(panel: &Panel, horizon: usize, memory: usize, centred: &[bool]) -> Vec<Persistence> {
     let channels = panel.channel_count();
     let gap = median_gap(panel);
-    let stride = (panel.row_count() / ANCHORS).max(1);
-    let mut best = vec![(f64::INFINITY, Persistence { smoothing: 0.0, blend: 1.0, rate: 0.0 }); channels];
+    let stride = panel.row_count().div_ceil(ANCHORS).max(1);
+    let start = Persistence { smoothing: 0.0, blend: 1.0, rate: 0.0 };
+    if !centred.contains(&true) {
+        return vec![start; channels];
+    }
+    let mut best = vec![(f64::INFINITY, start); channels];
     for smoothing in std::iter::once(0.0).chain((0..8).map(|k| gap * 2f64.powi(k))) {
         let conditioning = Conditioning { memory, centred: centred.to_vec(), smoothing: vec![smoothing; channels] };
         let mut pairs = vec![Vec::new(); channels];
-        for series in panel.series() {
-            for anchor in (1..series.times.len()).step_by(stride) {
+        for (s, series) in panel.series().enumerate() {
+            // Anchors are counted over all rows of the panel, so that many short series are met at all their places.
+            let first = panel.rows(s).start;
+            for anchor in (1..series.times.len()).filter(|anchor| (first + anchor).is_multiple_of(stride)) {
                 let history = History::of(&series, anchor, series.times.len(), &conditioning);
                 for row in anchor..series.times.len().min(anchor + horizon) {
                     for (c, pairs) in pairs.iter_mut().enumerate().filter(|(c, _)| series.mask[row * channels + c]) {

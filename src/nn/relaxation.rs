@@ -5,7 +5,7 @@ use crate::dynamics::{Component, ParamSpec, Tangent};
 use crate::linalg::{Block, BlockMut};
 
 /// `out_i = −κ_i u_i` for the chosen rows of the state, 0 for the others; further argument rows (inputs, time) are not
-/// looked at. Parameters: one rate `κ` a chosen row.
+/// looked at. Parameters: one rate `κ` a chosen row, of either sign: training may turn the pull into a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relaxation {
     /// Rows of the arguments.

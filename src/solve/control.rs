@@ -55,6 +55,12 @@ impl Options {
                 Err(Error::config(format!("{name} is {x}"), "give a positive number"))
             }
         };
+        let (stages, tableau) = (self.method.stages(), self.method);
+        let rows = tableau.a.iter().enumerate().all(|(j, row)| row.len() == j);
+        let error = tableau.error.is_none_or(|error| error.len() == stages);
+        if stages < 2 || !rows || !error || tableau.a.len() != stages || tableau.dense.len() != stages {
+            return Err(Error::shape(format!("tableau of {}", tableau.name), "rows that fit its nodes", "others"));
+        }
         match self.control {
             Control::Fixed { step } => positive("the step", step),
             Control::Adaptive { rtol, atol } => {

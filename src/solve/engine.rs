@@ -131,7 +131,7 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
         for lane in 0..count {
             let (h, left) = (lanes.h[lane], lanes.end[lane] - lanes.t[lane]);
             // A last step that would leave a sliver is stretched over it.
-            let reaches = h.abs() * T::of(1.0 + 1e-9) >= left.abs();
+            let reaches = h.abs() * (T::one() + T::default_epsilon().sqrt()) >= left.abs();
             self.step[lane] = if reaches { left } else { h };
         }
         self.stages[..block].copy_from_slice(&lanes.slope);
@@ -164,11 +164,20 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
         let (dim, count) = (self.dim(), lanes.ids.len());
         let mut result = self.arguments[..dim * count].iter().skip(lane).step_by(count);
         let not_finite = result.position(|y| !y.is_finite());
+        if let Some(component) = (0..dim).find(|i| !lanes.slope[i * count + lane].is_finite()) {
+            return Verdict::Fail(Reason::NotFinite { component });
+        }
         match self.control {
-            Control::Fixed { .. } => match not_finite {
-                Some(component) => Verdict::Fail(Reason::NotFinite { component }),
-                None => Verdict::Accept { error: T::zero(), factor: T::one() },
-            },
+            Control::Fixed { .. } => {
+                // The field at the result is the next step's first stage: if it is not finite, the end is here.
+                let last = &self.stages[(self.method.stages - 1) * dim * count..];
+                let end = || (0..dim).find(|i| !last[i * count + lane].is_finite());
+                match not_finite.or_else(end) {
+                    Some(component) => Verdict::Fail(Reason::NotFinite { component }),
+                    None if lanes.t[lane] + self.step[lane] == lanes.t[lane] => Verdict::Fail(Reason::StepUnderflow),
+                    None => Verdict::Accept { error: T::zero(), factor: T::one() },
+                }
+            }
             Control::Adaptive { rtol, atol } => {
                 let (rtol, atol) = (T::of(rtol), T::of(atol));
                 let mut sum = T::zero();
@@ -183,7 +192,7 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
                     return Verdict::Accept { error, factor };
                 }
                 let factor = self.controller.after_reject(error);
-                let smallest = T::of(16.0) * T::default_epsilon() * lanes.t[lane].abs();
+                let smallest = T::of(16.0) * T::default_epsilon() * lanes.t[lane].abs().max(lanes.end[lane].abs());
                 if (self.step[lane] * factor).abs() > smallest
                     && lanes.t[lane] + self.step[lane] * factor != lanes.t[lane]
                 {
@@ -235,7 +244,14 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
         let (dim, count) = (self.dim(), lanes.ids.len());
         let step = self.step[lane];
         let whole = step == lanes.end[lane] - lanes.t[lane];
-        lanes.t[lane] = if whole { lanes.end[lane] } else { lanes.t[lane] + step };
+        lanes.t[lane] = match self.control {
+            _ if whole => lanes.end[lane],
+            // Counted from the start, so that rounding does not add up over many steps.
+            Control::Fixed { .. } => {
+                self.problem.start_times[lanes.ids[lane]] + T::of(lanes.attempts[lane] as f64) * lanes.h[lane]
+            }
+            Control::Adaptive { .. } => lanes.t[lane] + step,
+        };
         let last = &self.stages[(self.method.stages - 1) * dim * count..];
         for i in (lane..dim * count).step_by(count) {
             lanes.y[i] = self.arguments[i];

@@ -26,8 +26,8 @@ pub use methods::{DOPRI5, EULER, METHODS, RK4, TSIT5, method};
 pub use problem::{Failure, Problem, Reason, Report, Solution};
 pub use spec::SolverSpec;
 pub use tableau::Tableau;
+pub(crate) use tape::{Origin, Round};
 pub use tape::{Recording, Tape};
-pub(crate) use tape::{Round, Start};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::lanes::Lanes;
-use super::tape::Start;
+use super::tape::Origin;
 use super::{Control, Solution};
 use crate::Real;
 use crate::dynamics::Component;
@@ -10,7 +10,7 @@ use crate::linalg;
 
 impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
     /// Puts every trajectory that has somewhere to go on a lane, reads off outputs at the start, and chooses first steps.
-    pub fn begin(&mut self, solution: &mut Solution<T>, mut start: Option<&mut Start<T>>) -> Lanes<T> {
+    pub fn begin(&mut self, solution: &mut Solution<T>, mut start: Option<&mut Origin<T>>) -> Lanes<T> {
         let (dim, problem) = (self.dim(), self.problem);
         if let Some(start) = start.as_deref_mut() {
             start.outputs.clear();
@@ -44,13 +44,17 @@ impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
         self.arguments[..dim * count].copy_from_slice(&lanes.y);
         self.field.fill_arguments(&lanes.ids, |lane| lanes.t[lane], &mut self.arguments, &mut self.inputs);
         let mut slope = std::mem::take(&mut lanes.slope);
-        match start {
-            Some(start) => {
-                start.slab.clear();
-                start.slab.resize(self.field.component.slab_len() * count, T::zero());
-                self.evaluate(&mut slope, Some(&mut start.slab), count);
+        if let Some(start) = start.as_deref_mut() {
+            start.slab.clear();
+            start.slab.resize(self.field.component.slab_len() * count, T::zero());
+        }
+        self.evaluate(&mut slope, start.as_deref_mut().map(|start| &mut start.slab[..]), count);
+        if let Some(start) = start {
+            // A field that is not finite at the start ends its trajectory there; its cotangent is zero, and zero times
+            // infinity would be NaN.
+            for lane in (0..count).filter(|&lane| (lane..dim * count).step_by(count).any(|i| !slope[i].is_finite())) {
+                start.slab.iter_mut().skip(lane).step_by(count).for_each(|x| *x = T::zero());
             }
-            None => self.evaluate(&mut slope, None, count),
         }
         lanes.slope = slope;
         lanes.ids.iter().for_each(|&id| solution.reports[id].evaluations += 1);

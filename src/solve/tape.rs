@@ -63,12 +63,12 @@ pub struct Tape<T> {
     pub(crate) accepted: Vec<bool>,
     pub(crate) outputs: Vec<Output<T>>,
     pub(crate) kept: Vec<usize>,
-    pub(crate) start: Start<T>,
+    pub(crate) start: Origin<T>,
 }
 
 /// Where the lanes began.
 #[derive(Clone, Debug)]
-pub(crate) struct Start<T> {
+pub(crate) struct Origin<T> {
     /// Trajectory of each lane of the first round.
     pub ids: Vec<usize>,
     /// Slab of the field at the start.
@@ -77,7 +77,7 @@ pub(crate) struct Start<T> {
     pub outputs: Vec<(usize, usize)>,
 }
 
-impl<T> Default for Start<T> {
+impl<T> Default for Origin<T> {
     fn default() -> Self {
         Self { ids: Vec::new(), slab: Vec::new(), outputs: Vec::new() }
     }
@@ -92,7 +92,7 @@ impl<T> Default for Tape<T> {
             accepted: Vec::new(),
             outputs: Vec::new(),
             kept: Vec::new(),
-            start: Start::default(),
+            start: Origin::default(),
         }
     }
 }
@@ -132,13 +132,13 @@ pub struct Checkpoints<T> {
     pub(crate) saved: Vec<Lanes<T>>,
     /// Rounds since the last one saved.
     pub(crate) since: usize,
-    pub(crate) start: Start<T>,
+    pub(crate) start: Origin<T>,
     /// Filled anew for each stretch between two checkpoints on the way back.
     pub(crate) tape: Tape<T>,
 }
 
 impl<T> Default for Checkpoints<T> {
     fn default() -> Self {
-        Self { every: 1, saved: Vec::new(), since: 0, start: Start::default(), tape: Tape::default() }
+        Self { every: 1, saved: Vec::new(), since: 0, start: Origin::default(), tape: Tape::default() }
     }
 }

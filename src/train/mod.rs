@@ -19,4 +19,5 @@ pub use objective::{Objective, Outcome, StartNoise};
 pub use run::Run;
 pub use spec::TrainSpec;
 pub use state::{Best, LogRow, Phase, Stopped, TrainState};
-pub use trainer::{Task, Trainer};
+use trainer::Task;
+pub use trainer::Trainer;

@@ -64,7 +64,7 @@ fn start_states(
     starts: &[f64],
     segments: &[&Segment],
     tape: &mut EncoderTape,
-) -> Vec<f64> {
+) -> Result<Vec<f64>> {
     let dim = model.state_dim();
     let mut begin = vec![0.0; dim * segments.len()];
     for (s, segment) in segments.iter().enumerate() {
@@ -74,12 +74,12 @@ fn start_states(
     }
     let (lanes, histories) = encoded_lanes(segments);
     if let (Some((encoder, range)), false) = (model.encoder(), lanes.is_empty()) {
-        let states = encoder.encode(&params[range], &histories, tape);
+        let states = encoder.encode(&params[range], &histories, tape)?;
         for (from, &s) in lanes.iter().enumerate() {
             (0..dim).for_each(|i| begin[s * dim + i] = states[i * lanes.len() + from]);
         }
     }
-    begin
+    Ok(begin)
 }
 
 /// Noise on starts: its standard deviation and the seed of this step's draw.
@@ -143,7 +143,7 @@ impl Objective<'_> {
             let parts = map_chunks(segments.len(), |range| {
                 start_states(self.model, params, starts, &segments[range], &mut EncoderTape::default())
             });
-            parts.concat()
+            parts.into_iter().collect::<Result<Vec<_>>>()?.concat()
         };
         let trajectories = Trajectories::of(segments, self.panel);
         let field_params = &params[self.model.field_params()];
@@ -161,7 +161,7 @@ impl Objective<'_> {
     ) -> Result<Outcome> {
         let dim = self.model.state_dim();
         let mut encoder_tape = EncoderTape::default();
-        let mut begin = start_states(self.model, params, starts, segments, &mut encoder_tape);
+        let mut begin = start_states(self.model, params, starts, segments, &mut encoder_tape)?;
         if let Some((deviation, seed, stream)) = noise {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(stream);

@@ -4,7 +4,7 @@ use super::{Best, FitConfig, Phase, Stopped, Task, TrainState, Trainer};
 use crate::models::{Anchor, Conditioning, Fitted, NeuralOde, Noise, Persistence, persistence};
 use crate::series::Panel;
 use crate::series::scale::{Scaling, Transform};
-use crate::series::split::{SeriesSplit, Split};
+use crate::series::split::{Role, SeriesSplit, Split};
 use crate::{Error, Result};
 
 /// A prepared fit: data, split and model.
@@ -48,6 +48,12 @@ impl Run {
         let span = training.times().iter().map(|&t| scaling.forward_time(t)).fold(0.0, f64::max);
         let model = NeuralOde::new(&centred, &config.model, scaling.time_origin, scaling.time_unit, span)?;
         config.solver.options(scaling.time_unit)?;
+        if config.model.encoder == 0 && split.series.iter().any(|s| s.role == Role::Validation) {
+            return Err(Error::config(
+                "without an encoder every series has a start of its own, so whole series cannot serve for validation",
+                "set model.encoder to some units, such as 32, or fit fewer series",
+            ));
+        }
         let weights = weights(&scaled);
         let persistence = persistence(&split.training(&scaled)?, ahead(&split), config.training.memory, &centred);
         let smoothing = persistence.iter().map(|p| p.smoothing).collect();

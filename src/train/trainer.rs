@@ -17,7 +17,7 @@ use std::ops::Range;
 
 /// What is to be trained on what.
 #[derive(Clone, Copy)]
-pub struct Task<'a> {
+pub(super) struct Task<'a> {
     /// The model.
     pub model: &'a NeuralOde,
     /// Observations in the model's units.
@@ -58,15 +58,20 @@ const MOST_FAILED_STEPS: usize = 50;
 const AVERAGED_STEPS: f64 = 50.0;
 
 impl<'a> Trainer<'a> {
-    /// Prepares a run.
-    pub fn new(task: Task<'a>) -> Self {
+    /// Prepares a run whose parts belong together, as [`Run`](super::Run) makes them.
+    pub(super) fn new(task: Task<'a>) -> Self {
         let Task { model, panel, weights, options, spec, .. } = task;
         let objective = Objective { model, panel, weights, options, continuity: spec.continuity };
         let parts = || task.split.series.iter().enumerate();
         let learned = |rows: fn(&SeriesSplit) -> Range<usize>| {
             parts().map(|(i, s)| (i, rows(s))).filter(|(_, rows)| rows.len() > 1).collect::<Vec<_>>()
         };
-        let validation = parts().map(|(i, s)| (i, s.validation.clone())).filter(|(_, rows)| !rows.is_empty());
+        // A part without a single observed cell could not tell good from bad.
+        let observed = |(i, rows): &(usize, Range<usize>)| {
+            let (first, channels) = (panel.rows(*i).start, panel.channel_count());
+            weights[(first + rows.start) * channels..(first + rows.end) * channels].iter().any(|w| *w > 0.0)
+        };
+        let validation = parts().map(|(i, s)| (i, s.validation.clone())).filter(observed);
         let decays = model.params().iter().flat_map(|p| std::iter::repeat_n(p.shape.len() == 2, p.len())).collect();
         Self {
             task,
@@ -132,7 +137,8 @@ impl<'a> Trainer<'a> {
                 None
             }
             (Phase::Refit, Some(best)) if state.epoch >= best.epoch => {
-                Some(if best.epoch < self.task.spec.epochs { Stopped::Patience } else { Stopped::Epochs })
+                let searched = state.log.iter().filter(|row| row.phase == Phase::Search).count();
+                Some(if searched < self.task.spec.epochs { Stopped::Patience } else { Stopped::Epochs })
             }
             _ => None,
         }
@@ -265,9 +271,12 @@ impl<'a> Trainer<'a> {
 
     /// One optimiser step; returns the gradient's norm.
     fn step(&self, state: &mut TrainState, outcome: &Outcome, rate: f64) -> f64 {
-        let scale = 1.0 / outcome.weight;
+        let scale = if outcome.weight > 0.0 { 1.0 / outcome.weight } else { 0.0 };
         let mut gradient: Vec<f64> = outcome.params.iter().chain(&outcome.starts).map(|g| g * scale).collect();
         let norm = clip_norm(&mut gradient, self.task.spec.clip);
+        if outcome.weight == 0.0 && outcome.failures.is_empty() {
+            return 0.0;
+        }
         if norm.is_finite() && outcome.weight > 0.0 {
             state.failed_steps = 0;
             state.optimizer.step(&mut state.values, &gradient, rate, |i| self.decays.get(i).copied().unwrap_or(false));
@@ -284,7 +293,8 @@ impl<'a> Trainer<'a> {
     fn enter_stage(&self, state: &mut TrainState, stage: usize) {
         let (params, dim) = (self.task.model.param_count(), self.task.model.state_dim());
         let (old, new) = (self.windows(state.phase, stage - 1), self.windows(state.phase, stage));
-        let kept = |window: &Segment| old.iter().position(|o| o.rows.start == window.rows.start);
+        // Windows are made in the order of their rows.
+        let kept = |window: &Segment| old.binary_search_by_key(&window.rows.start, |o| o.rows.start).ok();
         for (x, moment) in [
             (&mut state.values, false),
             (&mut state.average, false),

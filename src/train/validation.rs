@@ -44,8 +44,8 @@ impl Trainer<'_> {
         self.validation.iter().filter_map(of).collect()
     }
 
-    /// Squared errors of trajectories over the rows to be scored, weighted: their mean, and the sum along each; infinite
-    /// if one fails.
+    /// Squared errors of trajectories over the rows to be scored, weighted: their mean, and the sum along each. One that
+    /// fails counts as if it had predicted the mean.
     fn errors(&self, values: &[f64], judged: &[(Range<usize>, Segment)]) -> Result<(f64, Vec<f64>)> {
         let (params, starts) = values.split_at(self.task.model.param_count());
         let segments: Vec<&Segment> = judged.iter().map(|(_, segment)| segment).collect();
@@ -54,7 +54,7 @@ impl Trainer<'_> {
         let (mut sums, mut weight, mut at) = (Vec::new(), 0.0, 0);
         let mut seen = vec![0.0; channels];
         for (scored, segment) in judged {
-            let mut sum = 0.0;
+            let (mut sum, mut by_mean) = (0.0, 0.0);
             for (k, row) in segment.rows.clone().enumerate().filter(|(_, row)| scored.contains(row)) {
                 self.task.model.observe(params, &states[(at + k) * dim..][..dim], &mut seen);
                 for (c, seen) in seen.iter().enumerate() {
@@ -62,12 +62,13 @@ impl Trainer<'_> {
                     let w = self.task.weights[cell];
                     if w > 0.0 {
                         sum += w * (seen + segment.offset(c) - self.task.panel.values()[cell]).powi(2);
+                        by_mean += w * (segment.offset(c) - self.task.panel.values()[cell]).powi(2);
                         weight += w;
                     }
                 }
             }
             at += segment.rows.len() + usize::from(segment.next.is_some());
-            sums.push(if sum.is_finite() { sum } else { f64::INFINITY });
+            sums.push(if sum.is_finite() { sum } else { by_mean });
         }
         Ok((sums.iter().sum::<f64>() / weight, sums))
     }
@@ -81,10 +82,10 @@ const LEAST_GAIN: f64 = 0.05;
 pub(super) fn clearly_better(now: &[f64], first: &[f64]) -> bool {
     let gains: Vec<f64> = first.iter().zip(now).map(|(first, now)| first - now).collect();
     let (count, total) = (gains.len() as f64, gains.iter().sum::<f64>());
-    if total < LEAST_GAIN * first.iter().sum::<f64>() {
+    if gains.is_empty() || total < LEAST_GAIN * first.iter().sum::<f64>() {
         return false;
     }
-    let Some(t) = StudentsT::new(0.0, 1.0, count - 1.0).ok().filter(|_| total.is_finite()) else { return true };
+    let Some(t) = StudentsT::new(0.0, 1.0, count - 1.0).ok() else { return true };
     let variance = gains.iter().map(|g| (g - total / count).powi(2)).sum::<f64>() / (count - 1.0);
     total > t.inverse_cdf(0.95) * (count * variance).sqrt()
 }
