@@ -8,6 +8,7 @@
 pub mod baseline;
 pub mod check;
 pub mod grid;
+pub mod levels;
 mod panel;
 pub mod read;
 pub mod scale;

@@ -5,13 +5,14 @@ use super::run::ahead;
 use crate::models::ModelSpec;
 use crate::nn::Activation;
 use crate::series::Panel;
+use crate::series::levels::levels_dominate;
 use crate::series::read::ReadOptions;
 use crate::series::scale::{Transform, suggest_transform};
 use crate::series::split::{HoldOut, Split};
 use crate::solve::SolverSpec;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The whole configuration of a fit, as written to `config.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,32 +103,6 @@ impl SplitSpec {
     }
 }
 
-/// Squared difference between the means of a series' halves, relative to its variance, that counts as a trend: a straight
-/// line has 3, a series that keeps to its level tends to 0.
-const TREND: f64 = 1.5;
-
-/// Whether a channel's series lie each at a level of its own: their means differ by more than they vary themselves, and
-/// the level of a series' first half is that of its second.
-fn levels_dominate(training: &Panel, c: usize) -> bool {
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let (mut within, mut count, mut drift, mut means) = (0.0, 0.0, 0.0, Vec::new());
-    for series in training.series() {
-        let values: Vec<f64> = series.observed(c).map(|(_, value)| value).collect();
-        if values.len() > 1 {
-            let (first, second) = values.split_at(values.len() / 2);
-            let own = mean(&values);
-            within += values.iter().map(|v| (v - own).powi(2)).sum::<f64>();
-            count += values.len() as f64;
-            drift += values.len() as f64 * (mean(first) - mean(second)).powi(2);
-            means.push(own);
-        }
-    }
-    let (within, series) = (within / count, means.len() as f64);
-    let middle = mean(&means);
-    let between = means.iter().map(|m| (m - middle).powi(2)).sum::<f64>() / series;
-    means.len() > 1 && between > within && drift / count < TREND * within
-}
-
 /// Longest trajectory of training by default, in rows.
 const LONGEST_HORIZON: usize = 64;
 
@@ -181,37 +156,5 @@ impl FitConfig {
             },
             solver: SolverSpec { method: "tsit5".into(), rtol: 1e-4, atol: 1e-4, step: None, max_steps: 10_000 },
         })
-    }
-
-    /// Lays the settings of a TOML file over these.
-    ///
-    /// # Errors
-    /// If the file cannot be read, is not TOML, or has a key or a value that is not known; the message names it.
-    pub fn with_file(&self, path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::File {
-            path: path.into(),
-            doing: "reading",
-            source,
-            remedy: "check the path",
-        })?;
-        let over: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-            Error::format(path, e.to_string().trim(), "write it as TOML, like the config.toml of a fit")
-        })?;
-        let mut table = toml::Table::try_from(self).map_err(|e| Error::format(path, e.to_string(), "report this"))?;
-        lay_over(&mut table, over);
-        table.try_into().map_err(|e: toml::de::Error| {
-            Error::format(path, e.message().to_string(), "compare with the config.toml of a fit")
-        })
-    }
-}
-
-fn lay_over(table: &mut toml::Table, over: toml::Table) {
-    for (key, value) in over {
-        match (table.get_mut(&key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => lay_over(inner, over),
-            (_, value) => {
-                table.insert(key, value);
-            }
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 mod checkpoint;
 mod config;
-mod file_head;
+mod config_file;
 mod metrics;
 mod objective;
 mod run;
@@ -13,7 +13,7 @@ mod validation;
 
 pub use checkpoint::{Checkpoint, Fingerprint};
 pub use config::{DataSpec, FitConfig, SplitSpec};
-pub use file_head::{DataHead, FileHead};
+pub use config_file::{DataHead, FileHead};
 pub use metrics::{Metrics, baselines};
 pub use objective::{Objective, Outcome, StartNoise};
 pub use run::Run;

@@ -3,6 +3,7 @@
 use super::{Best, FitConfig, Phase, Stopped, Task, TrainState, Trainer};
 use crate::models::{Anchor, Conditioning, Fitted, NeuralOde, Noise, Persistence, persistence};
 use crate::series::Panel;
+use crate::series::levels::own_deviation;
 use crate::series::scale::{Scaling, Transform};
 use crate::series::split::{Role, SeriesSplit, Split};
 use crate::{Error, Result};
@@ -200,18 +201,6 @@ pub(super) fn ahead(split: &Split) -> usize {
 
 /// Where nothing is held out, forecasts of this many rows are prepared for.
 const LEAST_AHEAD: usize = 8;
-
-/// Standard deviation of a channel about each series' own mean, if it varies at all.
-fn own_deviation(panel: &Panel, c: usize) -> Option<f64> {
-    let (mut sum, mut count) = (0.0, 0.0);
-    for series in panel.series() {
-        let values: Vec<f64> = series.observed(c).map(|(_, value)| value).collect();
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        sum += values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-        count += values.len() as f64;
-    }
-    (sum > 0.0).then(|| (sum / count).sqrt())
-}
 
 /// Weights of cells: 0 where missing, 1 at a channel's median measurement error, less for larger errors, at most 2.
 fn weights(panel: &Panel) -> Vec<f64> {

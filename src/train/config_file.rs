@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
+const REMEDY: &str = "write it as TOML, with keys as in the config.toml of a fit";
+
 /// The part of a configuration file that says how the data is read and split.
 ///
 /// The tables of model, training and solver are passed over; [`FitConfig::with_file`](super::FitConfig::with_file) lays
@@ -60,14 +62,38 @@ impl FitConfig {
         read_toml(path)
     }
 
+    /// Lays the settings of a TOML file over these.
+    ///
+    /// # Errors
+    /// As [`FileHead::read`], for all tables.
+    pub fn with_file(&self, path: &Path) -> Result<Self> {
+        let mut table: toml::Table = toml::Table::try_from(self).map_err(unwritable)?;
+        lay_over(&mut table, read_toml(path)?);
+        let refused = |bad: toml::de::Error| Error::format(path, bad.message().replace('\n', " "), REMEDY);
+        table.try_into().map_err(refused)
+    }
+
     /// The settings as TOML text, as in `config.toml`.
     ///
     /// # Errors
     /// If a number has no place in TOML (a seed beyond 2^63).
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).map_err(|bad| {
-            Error::config(format!("the settings cannot be written as TOML: {bad}"), "give numbers below 2^63")
-        })
+        toml::to_string(self).map_err(unwritable)
+    }
+}
+
+fn unwritable(bad: toml::ser::Error) -> Error {
+    Error::config(format!("the settings cannot be written as TOML: {bad}"), "give numbers below 2^63")
+}
+
+fn lay_over(table: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (table.get_mut(&key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => lay_over(inner, over),
+            (_, value) => {
+                table.insert(key, value);
+            }
+        }
     }
 }
 
@@ -82,7 +108,7 @@ fn read_toml<V: DeserializeOwned>(path: &Path) -> Result<V> {
         let line = bad.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
         let what = format!("{place}{}", bad.message().replace('\n', " "));
-        Error::format(path, what, "write it as TOML, with keys as in the config.toml of a fit")
+        Error::format(path, what, REMEDY)
     })
 }
 

@@ -1,0 +1,64 @@
+//! Series that lie each at a level of its own.
+
+use super::Panel;
+
+/// Squared difference between the means of a series' halves, relative to its variance, that counts as a trend: a straight
+/// line has 3, a series that keeps to its level tends to 0.
+const TREND: f64 = 1.5;
+
+/// Whether a channel's series lie each at a level of its own: their means differ by more than they vary themselves, and
+/// the level of a series' first half is that of its second.
+pub fn levels_dominate(training: &Panel, c: usize) -> bool {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (mut within, mut count, mut drift, mut means) = (0.0, 0.0, 0.0, Vec::new());
+    for series in training.series() {
+        let values: Vec<f64> = series.observed(c).map(|(_, value)| value).collect();
+        if values.len() > 1 {
+            let (first, second) = values.split_at(values.len() / 2);
+            let own = mean(&values);
+            within += values.iter().map(|v| (v - own).powi(2)).sum::<f64>();
+            count += values.len() as f64;
+            drift += values.len() as f64 * (mean(first) - mean(second)).powi(2);
+            means.push(own);
+        }
+    }
+    let (within, series) = (within / count, means.len() as f64);
+    let middle = mean(&means);
+    let between = means.iter().map(|m| (m - middle).powi(2)).sum::<f64>() / series;
+    means.len() > 1 && between > within && drift / count < TREND * within
+}
+
+/// Standard deviation of a channel about each series' own mean, if it varies at all.
+pub fn own_deviation(panel: &Panel, c: usize) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for series in panel.series() {
+        let values: Vec<f64> = series.observed(c).map(|(_, value)| value).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        sum += values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+        count += values.len() as f64;
+    }
+    (sum > 0.0).then(|| (sum / count).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::testing::panel;
+
+    #[test]
+    fn levels_count_when_series_keep_to_them_and_trends_do_not() {
+        let series = |level: f64, trend: f64| -> Vec<(f64, [Option<f64>; 1])> {
+            (0..40).map(|k| (f64::from(k), [Some(level + trend * f64::from(k) + f64::from(k % 3))])).collect()
+        };
+        for (trend, expected) in [(0.0, true), (1.0, false)] {
+            let all = [series(-50.0, trend), series(0.0, trend), series(60.0, trend)];
+            let rows: Vec<Vec<(f64, &[Option<f64>])>> =
+                all.iter().map(|s| s.iter().map(|(t, cells)| (*t, &cells[..])).collect()).collect();
+            let panel = panel(&[("a", &rows[0]), ("b", &rows[1]), ("c", &rows[2])]);
+            assert_eq!(levels_dominate(&panel, 0), expected);
+        }
+        let flat = [(0.0, [Some(7.0)]), (1.0, [Some(7.0)])];
+        let rows: Vec<(f64, &[Option<f64>])> = flat.iter().map(|(t, cells)| (*t, &cells[..])).collect();
+        assert_eq!(own_deviation(&panel(&[("a", &rows)]), 0), None);
+    }
+}
