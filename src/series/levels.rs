@@ -47,14 +47,14 @@ mod tests {
 
     #[test]
     fn levels_count_when_series_keep_to_them_and_trends_do_not() {
-        let series = |level: f64, trend: f64| -> Vec<(f64, [Option<f64>; 1])> {
-            (0..40).map(|k| (f64::from(k), [Some(level + trend * f64::from(k) + f64::from(k % 3))])).collect()
-        };
         for (trend, expected) in [(0.0, true), (1.0, false)] {
-            let all = [series(-50.0, trend), series(0.0, trend), series(60.0, trend)];
-            let rows: Vec<Vec<(f64, &[Option<f64>])>> =
-                all.iter().map(|s| s.iter().map(|(t, cells)| (*t, &cells[..])).collect()).collect();
-            let panel = panel(&[("a", &rows[0]), ("b", &rows[1]), ("c", &rows[2])]);
+            let (mut times, mut values) = (Vec::new(), Vec::new());
+            for level in [-50.0, 0.0, 60.0] {
+                times.extend((0..40).map(f64::from));
+                values.extend((0..40).map(|k| level + trend * f64::from(k) + f64::from(k % 3)));
+            }
+            let (names, mask) = (["a", "b", "c"].map(String::from).to_vec(), vec![true; 120]);
+            let panel = Panel::new(vec!["x".into()], names, vec![0, 40, 80, 120], times, values, mask, None).unwrap();
             assert_eq!(levels_dominate(&panel, 0), expected);
         }
         let flat = [(0.0, [Some(7.0)]), (1.0, [Some(7.0)])];
