@@ -31,7 +31,8 @@ pub struct Common {
     pub json: bool,
     /// Seed of everything random [default: 0]
     // TOML, which keeps the seed, has no larger numbers.
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
     /// Threads; results have the same bits for any number of them [default: all]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -35,6 +35,7 @@ struct Report<'a> {
 /// # Errors
 /// If an input cannot be used, nothing can be written, or training fails.
 pub fn run(args: &FitArgs, common: &Common, console: &Console) -> Result<()> {
+    interrupt::listen()?;
     let (run, warnings) = settings::prepare(args, common)?;
     let out = common.out.clone().unwrap_or_else(|| "out/fit".into());
     keep_inputs(&[Some(&args.data), args.config.as_ref()], &out)?;
@@ -42,9 +43,8 @@ pub fn run(args: &FitArgs, common: &Common, console: &Console) -> Result<()> {
         true => Checkpoint::load(&out.join(CHECKPOINT), &run)?,
         false => Checkpoint { state: run.trainer()?.begin(), wall_seconds: 0.0 },
     };
-    let folder = OutputFolder::create(&out)?;
+    let folder = OutputFolder::create(&out, &FILES, room(&run, &begun))?;
     warnings.iter().for_each(|warning| console.say(format_args!("warning: {warning}")));
-    interrupt::listen()?;
 
     let (state, wall_seconds, stopped) =
         train(&run, begun, &folder, Duration::from_secs_f64(args.checkpoint_every), console)?;
@@ -63,7 +63,24 @@ pub fn run(args: &FitArgs, common: &Common, console: &Console) -> Result<()> {
     figures::write_loss(&folder, &state)?;
     json::write(&folder.file("metrics.json"), &metrics)?;
     console.say(report::summary(&run, &metrics, &out));
-    console.json(&Report { metrics: &metrics, out: &out })
+    console.json(&Report { metrics: &metrics, out: &out })?;
+    let errors = [metrics.train_mse_scaled, metrics.test_mse_scaled];
+    if errors.into_iter().flatten().any(|error| !error.is_finite()) {
+        return Err(Error::Training {
+            epoch: metrics.epochs,
+            what: "the model cannot be followed over the data".into(),
+            remedy: "see the warnings above; allow more solver.max_steps, or lower training.rate".into(),
+        });
+    }
+    Ok(())
+}
+
+/// A generous estimate of the bytes that a run writes: checkpoint and model by their numbers, tables by their cells, and
+/// the figures.
+fn room(run: &Run, begun: &Checkpoint) -> usize {
+    let numbers = 8 * begun.state.values.len() + 10 * run.config().training.epochs;
+    let cells = run.panel().row_count() * (4 * run.panel().channel_count() + 3);
+    8 * numbers + 24 * cells + (1 << 20)
 }
 
 /// Refuses to replace a file that is also an input.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
-/// What shells give a program that ended by Ctrl-C.
-const INTERRUPTED: i32 = 130;
+/// The computation failed: it was not let to end.
+const INTERRUPTED: i32 = 1;
 
 /// Listens for Ctrl-C and for a request to terminate.
 ///

@@ -88,7 +88,7 @@ pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()>
 
     let out = common.out.clone().unwrap_or_else(|| "out/predict".into());
     keep_fit(&args.model, &out)?;
-    let folder = OutputFolder::create(&out)?;
+    let folder = OutputFolder::create(&out, &["predictions.csv", "predictions.svg"], 1 << 20)?;
     tables::write_predictions(&folder, &config.data, &subject.names, &at, &prediction)?;
     figures::write_predictions(&folder, &config.data, &subject.names, &at, &prediction, subject.given.as_ref())?;
     let predicted = at.iter().filter(|times| !times.is_empty()).count();
@@ -162,7 +162,8 @@ fn times(args: &PredictArgs, fitted: &Fitted, data: &DataSpec, subject: &Subject
     }
     let Some(path) = &args.at_file else {
         let span = USUAL_SHARE * fitted.span * fitted.scaling.time_unit;
-        return Ok(subject.ends.iter().map(|&end| spread(end, end + span, USUAL_COUNT)).collect());
+        let each = USUAL_COUNT.min(MOST_ROWS / subject.ends.len().max(1));
+        return Ok(subject.ends.iter().map(|&end| spread(end, end + span, each)).collect());
     };
     match read_times(path, &data.time, data.series.as_deref())? {
         RequestedTimes::All(times) => Ok(vec![times; count]),

@@ -7,6 +7,9 @@ use crate::{Error, Result};
 
 const REMEDY: &str = "check that the folder exists, may be written to and has space left, or choose another place";
 
+/// How temporary names begin.
+pub(super) const TEMPORARY: &str = ".flowmap-";
+
 /// Writes a file so that `path` holds either all that `fill` wrote or what was there before.
 ///
 /// The bytes go to a temporary name in the same folder, are flushed to the disk, and the name is then changed.
@@ -17,7 +20,7 @@ const REMEDY: &str = "check that the folder exists, may be written to and has sp
 pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let attempt = || -> io::Result<()> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".flowmap-");
+        builder.prefix(TEMPORARY);
         // Temporary files are private by default; a result is readable to whomever the user's umask allows.
         #[cfg(unix)]
         {

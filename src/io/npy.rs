@@ -40,7 +40,15 @@ pub fn read_header(path: &Path) -> Result<Header> {
     let limit = (offset + length) as u64;
     std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
     let text = bytes.get(offset..offset + length).ok_or_else(|| refused("it ends within its header"))?;
-    parse(&String::from_utf8_lossy(text)).ok_or_else(|| refused("its header is damaged"))
+    let header = parse(&String::from_utf8_lossy(text)).ok_or_else(|| refused("its header is damaged"))?;
+    // The item size ends the type's name: `<f4`, `|b1`. Other names (records) say less and are taken at their word.
+    let item = header.dtype.trim_start_matches(|c: char| !c.is_ascii_digit()).parse::<u64>().unwrap_or(0);
+    let needed = header.shape.iter().try_fold(item, |bytes, &extent| bytes.checked_mul(extent as u64));
+    let there = std::fs::metadata(path).map_err(failed)?.len().saturating_sub(limit);
+    match needed {
+        Some(needed) if needed <= there => Ok(header),
+        _ => Err(refused("it ends before its numbers do")),
+    }
 }
 
 /// Reads the Python dictionary `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.

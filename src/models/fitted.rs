@@ -236,12 +236,13 @@ impl Fitted {
         // Trajectories away from each anchor, forward and (before the first one) backward, with the rows they fill.
         let (mut start_times, mut starts, mut row_ptr, mut times) = (Vec::new(), Vec::new(), vec![0], Vec::new());
         let (mut rows, mut owners, mut row) = (Vec::new(), Vec::<&Anchor>::new(), 0);
-        for (series, at) in at.iter().enumerate() {
+        let mut by_series = vec![Vec::<&Anchor>::new(); at.len()];
+        anchors.iter().filter(|a| a.series < at.len()).for_each(|a| by_series[a.series].push(a));
+        for (own, at) in by_series.iter().zip(at) {
             let scaled: Vec<f64> = at.iter().map(|&t| self.scaling.forward_time(t)).collect();
-            let own: Vec<&Anchor> = anchors.iter().filter(|a| a.series == series).collect();
             if own.is_empty() && !at.is_empty() {
                 return Err(Error::config(
-                    format!("series number {series} has nothing to start from"),
+                    "a series to be predicted has nothing to start from",
                     "give it rows to be conditioned on",
                 ));
             }

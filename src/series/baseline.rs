@@ -20,9 +20,11 @@ pub const BASELINES: [(&str, Baseline); 3] = [("last_value", last_value), ("mean
 /// # Errors
 /// [`Error::Shape`] unless there is one mean a channel and one slice of times a series.
 pub fn last_value(given: &Panel, mean: &[f64], at: &[&[f64]]) -> Result<Vec<f64>> {
-    predict(given, mean, at, |observed, time| {
-        let after = observed.partition_point(|&(t, _)| t <= time);
-        observed[after.saturating_sub(1)].1
+    predict(given, mean, at, |observed| {
+        Box::new(move |time| {
+            let after = observed.partition_point(|&(t, _)| t <= time);
+            observed[after.saturating_sub(1)].1
+        })
     })
 }
 
@@ -31,7 +33,10 @@ pub fn last_value(given: &Panel, mean: &[f64], at: &[&[f64]]) -> Result<Vec<f64>
 /// # Errors
 /// [`Error::Shape`] unless there is one mean a channel and one slice of times a series.
 pub fn mean(given: &Panel, mean: &[f64], at: &[&[f64]]) -> Result<Vec<f64>> {
-    predict(given, mean, at, |observed, _| middle(observed).1)
+    predict(given, mean, at, |observed| {
+        let mean = middle(observed).1;
+        Box::new(move |_| mean)
+    })
 }
 
 /// The line through the two neighbouring observations where the time lies between two, the least-squares line of all
@@ -40,21 +45,32 @@ pub fn mean(given: &Panel, mean: &[f64], at: &[&[f64]]) -> Result<Vec<f64>> {
 /// # Errors
 /// [`Error::Shape`] unless there is one mean a channel and one slice of times a series.
 pub fn linear(given: &Panel, mean: &[f64], at: &[&[f64]]) -> Result<Vec<f64>> {
-    predict(given, mean, at, |observed, time| {
-        let after = observed.partition_point(|&(t, _)| t <= time);
-        if after == 0 || (after == observed.len() && observed[after - 1].0 < time) {
-            return least_squares(observed, time);
-        }
-        let (t0, y0) = observed[after - 1];
-        match observed.get(after) {
-            Some(&(t1, y1)) => y0 + (y1 - y0) * ((time - t0) / (t1 - t0)),
-            None => y0,
-        }
+    predict(given, mean, at, |observed| {
+        let beyond = least_squares(observed);
+        Box::new(move |time| {
+            let after = observed.partition_point(|&(t, _)| t <= time);
+            if after == 0 || (after == observed.len() && observed[after - 1].0 < time) {
+                return beyond(time);
+            }
+            let (t0, y0) = observed[after - 1];
+            match observed.get(after) {
+                Some(&(t1, y1)) => y0 + (y1 - y0) * ((time - t0) / (t1 - t0)),
+                None => y0,
+            }
+        })
     })
 }
 
-/// Calls `rule` with the observations of a channel in a series (at least one) and a time, for every cell.
-fn predict(given: &Panel, mean: &[f64], at: &[&[f64]], rule: impl Fn(&[(f64, f64)], f64) -> f64) -> Result<Vec<f64>> {
+/// A prediction by time.
+type Rule<'a> = Box<dyn Fn(f64) -> f64 + 'a>;
+
+/// Makes a rule of the observations of each channel in a series (at least one) and calls it with every time.
+fn predict(
+    given: &Panel,
+    mean: &[f64],
+    at: &[&[f64]],
+    rule: impl for<'a> Fn(&'a [(f64, f64)]) -> Rule<'a>,
+) -> Result<Vec<f64>> {
     let channels = given.channel_count();
     if mean.len() != channels {
         return Err(Error::shape("training means", channels, mean.len()));
@@ -65,9 +81,10 @@ fn predict(given: &Panel, mean: &[f64], at: &[&[f64]], rule: impl Fn(&[(f64, f64
     let mut predictions = Vec::with_capacity(channels * at.iter().map(|times| times.len()).sum::<usize>());
     for (series, times) in given.series().zip(at) {
         let observed: Vec<Vec<_>> = (0..channels).map(|c| series.observed(c).collect()).collect();
+        let rules: Vec<Option<Rule>> = observed.iter().map(|o| (!o.is_empty()).then(|| rule(o))).collect();
         for &time in *times {
-            let cells = observed.iter().zip(mean);
-            predictions.extend(cells.map(|(o, &mean)| if o.is_empty() { mean } else { rule(o, time) }));
+            let cells = rules.iter().zip(mean);
+            predictions.extend(cells.map(|(rule, &mean)| rule.as_ref().map_or(mean, |rule| rule(time))));
         }
     }
     Ok(predictions)
@@ -80,19 +97,16 @@ fn middle(observed: &[(f64, f64)]) -> (f64, f64) {
     (t / n, y / n)
 }
 
-fn least_squares(observed: &[(f64, f64)], time: f64) -> f64 {
+fn least_squares(observed: &[(f64, f64)]) -> impl Fn(f64) -> f64 + use<> {
     let (t, y) = middle(observed);
     // In units of the span, so that squares of times neither overflow nor vanish.
     let span = observed[observed.len() - 1].0 - observed[0].0;
-    if span == 0.0 {
-        return y;
-    }
-    let place = |time: f64| (time - t) / span;
+    let place = move |time: f64| (time - t) / span;
     let (products, squares) = observed.iter().fold((0.0, 0.0), |(products, squares), cell| {
         let u = place(cell.0);
         (products + u * (cell.1 - y), squares + u * u)
     });
-    y + products / squares * place(time)
+    move |time| if span == 0.0 { y } else { y + products / squares * place(time) }
 }
 
 /// The mean over all observed held-out cells of `((p − y) / deviation)²`; none if there is no such cell.

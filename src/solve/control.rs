@@ -55,6 +55,9 @@ impl Options {
                 Err(Error::config(format!("{name} is {x}"), "give a positive number"))
             }
         };
+        if self.max_steps == 0 {
+            return Err(Error::config("max_steps is 0", "allow at least one step"));
+        }
         let (stages, tableau) = (self.method.stages(), self.method);
         let rows = tableau.a.iter().enumerate().all(|(j, row)| row.len() == j);
         let error = tableau.error.is_none_or(|error| error.len() == stages);

@@ -173,11 +173,13 @@ impl Run {
         let prediction = fitted.predict(&anchors, &truth.times_by_series())?;
         let scaled = self.split.part(&self.scaled, judged)?;
         let channels = self.panel.channel_count();
+        let mut known_until = vec![None; scaled.series_count()];
+        anchors.iter().for_each(|a| known_until[a.series] = Some(a.known));
         let mut errors: Vec<Vec<Vec<(f64, f64)>>> = vec![Vec::new(); channels];
         for s in 0..scaled.series_count() {
             // Within the training part errors are those of a fit, whatever the time since a start.
             errors.iter_mut().for_each(|errors| errors.push(Vec::new()));
-            let since = anchors.iter().rfind(|a| a.series == s).filter(|_| validated).map(|a| a.known);
+            let since = known_until[s].filter(|_| validated);
             for row in scaled.rows(s) {
                 let tau = since.map_or(0.0, |since| scaled.times()[row] - since);
                 for (c, errors) in errors.iter_mut().enumerate() {

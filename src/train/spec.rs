@@ -71,7 +71,8 @@ impl TrainSpec {
             ("continuity", self.continuity, self.continuity >= 0.0),
         ];
         if let Some((name, value, _)) = numbers.into_iter().find(|(_, value, ok)| !(*ok && value.is_finite())) {
-            return Err(Error::config(format!("training.{name} is {value}"), "give a number that is not negative"));
+            let least = if matches!(name, "rate" | "clip") { "above 0" } else { "of at least 0" };
+            return Err(Error::config(format!("training.{name} is {value}"), format!("give a number {least}")));
         }
         let counts = [
             ("epochs", self.epochs),
