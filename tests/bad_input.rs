@@ -79,7 +79,7 @@ fn of_options_and_settings() {
         (&["--epochs", "0"], "training.epochs is 0"),
         (&["--augment", "99999999999"], "too large"),
         (&["--threads", "0"], "--threads"),
-        (&["--seed", "-1"], "unexpected argument"),
+        (&["--seed", "-1"], "invalid value '-1' for '--seed <N>'"),
         (&["--model", "cde"], "--model"),
         (&["--config", "none.toml"], "none.toml: reading"),
         (&["--resume"], "no checkpoint to resume from; start afresh without --resume"),
