@@ -28,7 +28,9 @@ pub fn summary(run: &Run, metrics: &Metrics, out: &Path) -> String {
         line("test error", words);
     }
     if let Some(coverage) = metrics.test_interval_coverage {
-        line("interval", format!("90 % interval holds {:.0} % of the held-out cells", 100.0 * coverage));
+        let validated = run.split().series.iter().any(|s| !s.validation.is_empty());
+        let remark = if validated { "" } else { " (it is that of the fit: too few rows for a validation part)" };
+        line("interval", format!("90 % interval holds {:.0} % of the held-out cells{remark}", 100.0 * coverage));
     }
     line("files", out.display().to_string());
     text.pop();
