@@ -174,6 +174,7 @@ impl<T: Kernels> Product<T> {
                                 ($c, true) => strip.tile::<V, true, 1, $c, false>(inner, last, start),
                                 ($c, false) => strip.tile::<V, true, 1, $c, true>(inner, last, start),
                             )*
+                            // `taken` is 1 to 8: at most 8, or half of 9 to 11.
                             _ => unreachable!(),
                         }
                     };
