@@ -8,8 +8,15 @@ pub trait Inputs<T: Real>: Send + Sync {
     /// How many inputs there are.
     fn dim(&self) -> usize;
 
-    /// Writes `x(t)` of one trajectory (by its number in the whole problem) to `x`, `dim` numbers.
-    fn at(&self, trajectory: usize, t: T, x: &mut [T]);
+    /// Times, rising, at which a trajectory's inputs or their slopes jump: steps end exactly there.
+    fn kinks(&self, _trajectory: usize) -> &[T] {
+        &[]
+    }
+
+    /// Writes `x(t)` of one trajectory (by its number in the whole problem) to `x`, `dim` numbers. `piece` is the stretch
+    /// between kinks that a step lies in, `k` between kinks `k − 1` and `k`: at a kink itself, where `x` may jump, it says
+    /// which side is meant.
+    fn at(&self, trajectory: usize, piece: usize, t: T, x: &mut [T]);
 }
 
 /// Inputs that do not change in time: one row of `dim` numbers a trajectory (static covariates).
@@ -26,7 +33,7 @@ impl<T: Real> Inputs<T> for Constants<T> {
         self.dim
     }
 
-    fn at(&self, trajectory: usize, _t: T, x: &mut [T]) {
+    fn at(&self, trajectory: usize, _piece: usize, _t: T, x: &mut [T]) {
         x.copy_from_slice(&self.values[trajectory * self.dim..][..self.dim]);
     }
 }
@@ -89,14 +96,21 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Field<'a, T, C> {
         self.component.out_dim()
     }
 
-    /// Fills the rows of `u` below the state: inputs, then time. `time(lane)` is the lane's time and `ids[lane]` its
-    /// trajectory; `row` is a buffer of `inputs` numbers.
-    pub(crate) fn fill_arguments(&self, ids: &[usize], time: impl Fn(usize) -> T, u: &mut [T], row: &mut [T]) {
+    /// Fills the rows of `u` below the state: inputs, then time. `time(lane)` is the lane's time, `ids[lane]` its
+    /// trajectory and `pieces[lane]` the piece of its inputs; `row` is a buffer of `inputs` numbers.
+    pub(crate) fn fill_arguments(
+        &self,
+        ids: &[usize],
+        pieces: &[usize],
+        time: impl Fn(usize) -> T,
+        u: &mut [T],
+        row: &mut [T],
+    ) {
         let lanes = ids.len();
         let mut below = self.state_dim() * lanes;
         if let Some(inputs) = self.inputs {
             for (lane, &id) in ids.iter().enumerate() {
-                inputs.at(id, time(lane), row);
+                inputs.at(id, pieces[lane], time(lane), row);
                 for (i, &x) in row.iter().enumerate() {
                     u[below + i * lanes + lane] = x;
                 }

@@ -17,4 +17,4 @@ pub use combine::{Beside, Chain, Identity, Sum};
 pub use component::{Component, ParamSpec, Tangent};
 pub use dual::{Dual, Scalar};
 pub use field::{Constants, Field, Inputs};
-pub use lift::{Lift, SmallField};
+pub use lift::{Lift, LiftMap, SmallField, SmallMap};

@@ -188,10 +188,8 @@ impl<'a, T: Real> Back<'a, T> {
                     }
                 }
             }
-            for (l, &a) in method.a[j].iter().enumerate() {
-                if a != T::zero() {
-                    linalg::scaled_add(a, steps, stage_state, &mut before[l * block..(l + 1) * block]);
-                }
+            for &(l, a) in &method.a[j] {
+                linalg::scaled_add(a, steps, stage_state, &mut before[l * block..(l + 1) * block]);
             }
             self.begin[..block].iter_mut().zip(&*stage_state).for_each(|(b, &s)| *b += s);
         }

@@ -104,7 +104,7 @@ impl<T: Real> Ahead<T> {
         for j in 1..method.stages {
             let (known, unknown) = stages.split_at_mut(j * block);
             // Inputs and time below the state do not vary: their rows stay zero.
-            linalg::combine(&self.state, steps, &method.a[j], known, &mut self.arguments[..block]);
+            linalg::combine(&self.state, steps, &method.a[j], known, block, &mut self.arguments[..block]);
             let first = round.slabs + (j - 1) * slab_len;
             self.jvp(engine, Block::new(&tape.slabs[first..first + slab_len], lanes), &mut unknown[..block]);
         }

@@ -4,16 +4,15 @@ use super::dispatch::{Kernel, dispatch};
 use super::vector::{Kernels, Vector, load_several};
 use crate::Real;
 
-/// `out = base + h ⊙ Σ_j c_j k_j`: `stages` holds the blocks `k_j` one after another, each as long as `out`; lane `l`
+/// `out = base + h ⊙ Σ c_j k_j` over the pairs `(j, c_j)` of `terms`: block `k_j` begins at `stages[j · stride]`; lane `l`
 /// uses step `h[l]`. An empty `base` counts as zero.
 ///
 /// The sum over stages is one chain of fused multiply-adds in order, begun at zero, so that a number's bits depend on that
 /// number alone. Every number is read once and written once.
-pub fn combine<T: Real>(base: &[T], h: &[T], coefficients: &[T], stages: &[T], out: &mut [T]) {
-    assert!(out.len().is_multiple_of(h.len()));
-    debug_assert!(base.is_empty() || base.len() == out.len());
-    assert!(stages.len() >= coefficients.len() * out.len() && (base.is_empty() || base.len() >= out.len()));
-    dispatch(Combine { base, h, coefficients, stages, out });
+pub fn combine<T: Real>(base: &[T], h: &[T], terms: &[(usize, T)], stages: &[T], stride: usize, out: &mut [T]) {
+    assert!(out.len().is_multiple_of(h.len()) && (base.is_empty() || base.len() >= out.len()));
+    assert!(terms.iter().all(|&(j, _)| j * stride + out.len() <= stages.len()));
+    dispatch(Combine { base, h, terms, stages, stride, out });
 }
 
 /// `out += a ⊙ h ⊙ x`: `h` has one number a lane, `x` is as long as `out`.
@@ -58,8 +57,9 @@ fn with_steps<T: Kernels, V: Vector<T>>(h: &[T], len: usize, mut part: impl FnMu
 pub(super) struct Combine<'a, T> {
     pub base: &'a [T],
     pub h: &'a [T],
-    pub coefficients: &'a [T],
+    pub terms: &'a [(usize, T)],
     pub stages: &'a [T],
+    pub stride: usize,
     pub out: &'a mut [T],
 }
 
@@ -89,14 +89,13 @@ impl<T: Kernels> Combine<'_, T> {
     #[allow(clippy::needless_range_loop, reason = "indices of constant arrays, to be unrolled")]
     #[inline(always)]
     fn chunk<V: Vector<T>, const C: usize, const PART: bool>(&mut self, i: usize, h: &[T], count: usize) {
-        let stride = self.out.len();
         let width = if PART { count } else { C * V::N };
-        debug_assert!(i + width <= stride && h.len() >= width);
+        debug_assert!(i + width <= self.out.len() && h.len() >= width);
         // SAFETY: `C` vectors, or `count` numbers, are there: `combine` has checked the lengths.
         unsafe {
             let mut sum = [V::splat(T::ZERO); C];
-            for (j, &coefficient) in self.coefficients.iter().enumerate() {
-                let stage = load_several::<T, V, C, PART>(self.stages.as_ptr().add(j * stride + i), count);
+            for &(j, coefficient) in self.terms {
+                let stage = load_several::<T, V, C, PART>(self.stages.as_ptr().add(j * self.stride + i), count);
                 let coefficient = V::splat(coefficient);
                 for c in 0..C {
                     sum[c] = coefficient.fma(stage[c], sum[c]);

@@ -99,15 +99,15 @@ fn combinations_are_right<T: Real>(rows: usize, lanes: usize, stages: usize, see
     let len = rows * lanes;
     let base: Vec<T> = numbers(len, seed);
     let h: Vec<T> = numbers(lanes, seed + 1);
-    let c: Vec<T> = numbers(stages, seed + 2);
+    let c: Vec<(usize, T)> = numbers(stages, seed + 2).into_iter().enumerate().collect();
     let k: Vec<T> = numbers(len * stages, seed + 3);
     let a = T::of(0.3);
     for base in [&base[..], &[]] {
         let mut out: Vec<T> = numbers(len, seed + 4);
-        combine(base, &h, &c, &k, &mut out);
+        combine(base, &h, &c, &k, out.len(), &mut out);
         let expected: Vec<f64> = (0..len)
             .map(|i| {
-                let sum: f64 = (0..stages).map(|j| c[j].f64() * k[j * len + i].f64()).sum();
+                let sum: f64 = (0..stages).map(|j| c[j].1.f64() * k[j * len + i].f64()).sum();
                 base.get(i).map_or(0.0, |b| b.f64()) + h[i % lanes].f64() * sum
             })
             .collect();
@@ -115,7 +115,7 @@ fn combinations_are_right<T: Real>(rows: usize, lanes: usize, stages: usize, see
         for l in 0..lanes {
             let base = if base.is_empty() { vec![] } else { lane(base, lanes, l) };
             let mut alone = vec![T::zero(); rows];
-            combine(&base, &h[l..=l], &c, &lane(&k, lanes, l), &mut alone);
+            combine(&base, &h[l..=l], &c, &lane(&k, lanes, l), alone.len(), &mut alone);
             assert_eq!(bits(&alone), bits(&lane(&out, lanes, l)), "combine, lane {l}");
         }
     }

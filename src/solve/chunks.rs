@@ -31,8 +31,12 @@ impl<T: Real> Inputs<T> for Shifted<'_, T> {
         self.inputs.dim()
     }
 
-    fn at(&self, trajectory: usize, t: T, x: &mut [T]) {
-        self.inputs.at(trajectory + self.by, t, x);
+    fn kinks(&self, trajectory: usize) -> &[T] {
+        self.inputs.kinks(trajectory + self.by)
+    }
+
+    fn at(&self, trajectory: usize, piece: usize, t: T, x: &mut [T]) {
+        self.inputs.at(trajectory + self.by, piece, t, x);
     }
 }
 

@@ -21,6 +21,27 @@ pub enum Control {
     },
 }
 
+/// Gains of the step-size controller: the next step is `h · 0.9 · e₀^−(I+P+D)/k · e₁^(P+2D)/k · e₂^−D/k`, where `e₀` is
+/// the step's scaled error, `e₁` and `e₂` those before it, and the estimate falls as `h^k` (Söderlind 2003, ACM TOMS 29).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gains {
+    /// I, the share of the step's own error.
+    pub integral: f64,
+    /// P, the answer to its change.
+    pub proportional: f64,
+    /// D, the answer to the change of its change.
+    pub derivative: f64,
+}
+
+impl Gains {
+    /// The elementary controller: quickest, and restless where stability limits the step.
+    pub const I: Self = Self { integral: 1.0, proportional: 0.0, derivative: 0.0 };
+    /// That of the `dopri5` code, the default (Hairer, Nørsett & Wanner I, sec. II.4; II, sec. IV.2).
+    pub const PI: Self = Self { integral: 0.65, proportional: 0.2, derivative: 0.0 };
+    /// Söderlind's H312 filter: the smoothest sequence of steps, for rough fields (Söderlind 2003, table III).
+    pub const PID: Self = Self { integral: 2.0 / 9.0, proportional: -2.0 / 9.0, derivative: 1.0 / 18.0 };
+}
+
 /// A method with its step control.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -30,17 +51,31 @@ pub struct Options {
     pub control: Control,
     /// Attempted steps a trajectory may take.
     pub max_steps: usize,
+    /// Gains of the step-size controller.
+    pub gains: Gains,
+    /// The first step to attempt; chosen from the field where none is given.
+    pub first_step: Option<f64>,
+    /// A trajectory that needs a smaller step ends with a failure; no step is accepted because it is small.
+    pub min_step: f64,
+    /// No step is longer.
+    pub max_step: f64,
 }
 
 impl Options {
     /// Tsit5 with these tolerances.
     pub fn adaptive(rtol: f64, atol: f64) -> Self {
-        Self { method: &TSIT5, control: Control::Adaptive { rtol, atol }, max_steps: 100_000 }
+        Self::new(&TSIT5, Control::Adaptive { rtol, atol }, 100_000)
     }
 
     /// A method with steps of fixed length.
     pub fn fixed(method: &'static Tableau, step: f64) -> Self {
-        Self { method, control: Control::Fixed { step }, max_steps: 100_000_000 }
+        Self::new(method, Control::Fixed { step }, 100_000_000)
+    }
+
+    /// A method with its control, and no limits but on the number of steps.
+    pub fn new(method: &'static Tableau, control: Control, max_steps: usize) -> Self {
+        let (first_step, min_step, max_step) = (None, 0.0, f64::INFINITY);
+        Self { method, control, max_steps, gains: Gains::PI, first_step, min_step, max_step }
     }
 
     /// Checks that numbers are usable and that the method can do what the control asks.
@@ -58,12 +93,19 @@ impl Options {
         if self.max_steps == 0 {
             return Err(Error::config("max_steps is 0", "allow at least one step"));
         }
-        let (stages, tableau) = (self.method.stages(), self.method);
-        let rows = tableau.a.iter().enumerate().all(|(j, row)| row.len() == j);
-        let error = tableau.error.is_none_or(|error| error.len() == stages);
-        if stages < 2 || !rows || !error || tableau.a.len() != stages || tableau.dense.len() != stages {
-            return Err(Error::shape(format!("tableau of {}", tableau.name), "rows that fit its nodes", "others"));
+        self.first_step.map_or(Ok(()), |step| positive("the first step", step))?;
+        if !(self.min_step >= 0.0 && self.min_step <= self.max_step && self.max_step > 0.0) {
+            let what = format!("steps are to be between {} and {}", self.min_step, self.max_step);
+            return Err(Error::config(what, "give a smallest step of at least 0 and a longest above it"));
         }
+        let Gains { integral, proportional, derivative } = self.gains;
+        if !(integral > 0.0 && (integral + proportional + derivative).is_finite()) {
+            return Err(Error::config(
+                format!("the step-size controller's gains are {integral}, {proportional}, {derivative}"),
+                "give finite gains, the integral one positive",
+            ));
+        }
+        self.method.check()?;
         match self.control {
             Control::Fixed { step } => positive("the step", step),
             Control::Adaptive { rtol, atol } => {
@@ -72,7 +114,7 @@ impl Options {
                 if self.method.error.is_none() {
                     return Err(Error::config(
                         format!("{} has no error estimate, so it cannot choose its own steps", self.method.name),
-                        "give it a fixed step, or choose dopri5 or tsit5",
+                        format!("give it a fixed step, or choose one of {}", super::methods::adaptive_names()),
                     ));
                 }
                 Ok(())
@@ -81,41 +123,43 @@ impl Options {
     }
 }
 
-/// The PI controller of Hairer, Nørsett & Wanner I, sec. II.4 and IV.2 of volume II (β = 0.04), per lane.
+/// The step-size controller, per lane. It works with logarithms of scaled errors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Controller<T> {
-    exponent: T,
-    beta: T,
+    /// Exponents of this error and of the two before it.
+    exponents: [T; 3],
+    /// Exponent after a rejected attempt.
+    alone: T,
 }
 
 impl<T: Real> Controller<T> {
     const SAFETY: f64 = 0.9;
     const SHRINK: f64 = 0.2;
     const GROW: f64 = 10.0;
-    /// The smallest error remembered, so that one lucky step does not open the next one wide.
-    pub const ERROR_FLOOR: f64 = 1e-4;
+    /// The logarithm of the smallest error remembered (1e-4), so that one lucky step does not open the next one wide.
+    pub const LOG_FLOOR: f64 = -9.210340371976182;
 
-    pub fn new(coefficients: &Coefficients<T>) -> Self {
-        let beta = 0.2 / coefficients.order as f64;
-        Self { exponent: T::of(1.0 / coefficients.order as f64 - 0.75 * beta), beta: T::of(beta) }
+    pub fn new(gains: Gains, coefficients: &Coefficients<T>) -> Self {
+        let order = coefficients.error_order as f64;
+        let Gains { integral: i, proportional: p, derivative: d } = gains;
+        let exponents = [-(i + p + d), p + 2.0 * d, -d].map(|x| T::of(x / order));
+        Self { exponents, alone: T::of(-1.0 / order) }
     }
 
-    /// Factor for the next step after an accepted one with this scaled error.
-    pub fn after_accept(&self, error: T, previous: T, just_rejected: bool) -> T {
-        let factor = if error > T::zero() {
-            T::of(Self::SAFETY) * previous.powf(self.beta) / error.powf(self.exponent)
-        } else {
-            T::of(Self::GROW)
-        };
+    /// Factor for the next step after an accepted one, from the logarithms of the errors.
+    pub fn after_accept(&self, log_error: T, before: [T; 2], just_rejected: bool) -> T {
+        let [a, b, c] = self.exponents;
+        let factor = T::of(Self::SAFETY) * (a * log_error + b * before[0] + c * before[1]).exp();
         let most = if just_rejected { T::one() } else { T::of(Self::GROW) };
         factor.max(T::of(Self::SHRINK)).min(most)
     }
 
     /// Factor for another attempt after a rejected one; an error that is not finite shrinks the step as far as allowed.
-    pub fn after_reject(&self, error: T) -> T {
-        if !error.is_finite() {
+    pub fn after_reject(&self, log_error: T) -> T {
+        if !log_error.is_finite() {
             return T::of(Self::SHRINK);
         }
-        (T::of(Self::SAFETY) / error.powf(self.exponent)).max(T::of(Self::SHRINK)).min(T::of(Self::SAFETY))
+        let factor = T::of(Self::SAFETY) * (self.alone * log_error).exp();
+        factor.max(T::of(Self::SHRINK)).min(T::of(Self::SAFETY))
     }
 }

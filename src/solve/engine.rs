@@ -34,7 +34,7 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
         let lanes = problem.len();
         let block = field.state_dim() * lanes;
         Self {
-            controller: Controller::new(&method),
+            controller: Controller::new(options.gains, &method),
             control: options.control,
             max_steps: options.max_steps,
             stages: vec![T::zero(); method.stages * block],
@@ -74,7 +74,7 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
         self.attempt(lanes, tape.as_deref_mut());
         let block = self.dim() * count;
         if let Control::Adaptive { .. } = self.control {
-            linalg::combine(&[], &self.step, &self.method.error, &self.stages, &mut self.estimate[..block]);
+            linalg::combine(&[], &self.step, &self.method.error, &self.stages, block, &mut self.estimate[..block]);
         }
         let mut leaving = false;
         for lane in 0..count {
@@ -141,10 +141,10 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
         }
         for j in 1..self.method.stages {
             let (known, unknown) = self.stages.split_at_mut(j * block);
-            linalg::combine(&lanes.y, &self.step, &self.method.a[j], known, &mut self.arguments[..block]);
+            linalg::combine(&lanes.y, &self.step, &self.method.a[j], known, block, &mut self.arguments[..block]);
             let c = self.method.c[j];
             let time = |lane: usize| lanes.t[lane] + c * self.step[lane];
-            self.field.fill_arguments(&lanes.ids, time, &mut self.arguments, &mut self.inputs);
+            self.field.fill_arguments(&lanes.ids, &lanes.piece, time, &mut self.arguments, &mut self.inputs);
             let out = BlockMut::new(&mut unknown[..block], count);
             let component = self.field.component;
             let u = Block::new(&self.arguments[..component.in_dim() * count], count);
@@ -186,8 +186,8 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
                     let scaled = self.estimate[i] / (atol + rtol * size);
                     sum += scaled * scaled;
                 }
-                let error = (sum / T::of(dim as f64)).sqrt();
-                if error <= T::one() && not_finite.is_none() {
+                let error = (sum / T::of(dim as f64)).sqrt().ln();
+                if error <= T::zero() && not_finite.is_none() {
                     let factor = self.controller.after_accept(error, lanes.error[lane], lanes.just_rejected[lane]);
                     return Verdict::Accept { error, factor };
                 }
@@ -259,7 +259,7 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
         }
         if let Control::Adaptive { .. } = self.control {
             lanes.h[lane] = step * factor;
-            lanes.error[lane] = error.max(T::of(Controller::<T>::ERROR_FLOOR));
+            lanes.error[lane] = [error.max(T::of(Controller::<T>::LOG_FLOOR)), lanes.error[lane][0]];
             lanes.just_rejected[lane] = false;
         }
     }

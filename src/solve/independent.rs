@@ -100,7 +100,7 @@ impl<C: Component<f64> + ?Sized> System<f64, DVector<f64>> for OneField<'_, C> {
         inputs.resize(self.field.inputs.map_or(0, |x| x.dim()), 0.0);
         scratch.resize(component.scratch_len(), 0.0);
         arguments[..y.len()].copy_from_slice(y.as_slice());
-        self.field.fill_arguments(&[self.trajectory], |_| t, arguments, inputs);
+        self.field.fill_arguments(&[self.trajectory], &[0], |_| t, arguments, inputs);
         component.eval(self.params, Block::new(arguments, 1), BlockMut::new(dy.as_mut_slice(), 1), scratch);
     }
 }

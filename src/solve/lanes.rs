@@ -14,8 +14,10 @@ pub(crate) struct Lanes<T> {
     pub end: Vec<T>,
     /// Next output row.
     pub row: Vec<usize>,
-    /// Scaled error of the last accepted step.
-    pub error: Vec<T>,
+    /// Logarithms of the scaled errors of the last two accepted steps.
+    pub error: Vec<[T; 2]>,
+    /// Piece of the inputs.
+    pub piece: Vec<usize>,
     pub just_rejected: Vec<bool>,
     pub attempts: Vec<usize>,
     pub y: Vec<T>,
@@ -32,6 +34,7 @@ impl<T: Real> Lanes<T> {
             end: Vec::new(),
             row: Vec::new(),
             error: Vec::new(),
+            piece: Vec::new(),
             just_rejected: Vec::new(),
             attempts: Vec::new(),
             y: Vec::new(),
@@ -45,7 +48,8 @@ impl<T: Real> Lanes<T> {
         self.h.push(T::zero());
         self.end.push(end);
         self.row.push(row);
-        self.error.push(T::of(Controller::<T>::ERROR_FLOOR));
+        self.error.push([T::of(Controller::<T>::LOG_FLOOR); 2]);
+        self.piece.push(0);
         self.just_rejected.push(false);
         self.attempts.push(0);
     }
@@ -70,12 +74,14 @@ impl<T: Real> Lanes<T> {
             }
             x.truncate(rows * kept.len());
         };
-        for x in [&mut self.t, &mut self.h, &mut self.end, &mut self.error] {
+        for x in [&mut self.t, &mut self.h, &mut self.end] {
             pack(x, 1);
         }
         pack(&mut self.y, dim);
         pack(&mut self.slope, dim);
         self.ids = kept.iter().map(|&lane| self.ids[lane]).collect();
+        self.error = kept.iter().map(|&lane| self.error[lane]).collect();
+        self.piece = kept.iter().map(|&lane| self.piece[lane]).collect();
         self.row = kept.iter().map(|&lane| self.row[lane]).collect();
         self.just_rejected = kept.iter().map(|&lane| self.just_rejected[lane]).collect();
         self.attempts = kept.iter().map(|&lane| self.attempts[lane]).collect();

@@ -19,13 +19,13 @@ mod tape;
 
 pub(crate) use chunks::Shifted;
 pub use chunks::{CHUNK, map_chunks, solve};
-pub use control::{Control, Options};
+pub use control::{Control, Gains, Options};
 pub use independent::{INDEPENDENT_DOPRI5, solve_independently};
 pub use integrate::integrate;
 pub use methods::{DOPRI5, EULER, METHODS, RK4, TSIT5, method};
 pub use problem::{Failure, Problem, Reason, Report, Solution};
 pub use spec::SolverSpec;
-pub use tableau::Tableau;
+pub use tableau::{Estimate, Tableau};
 pub(crate) use tape::{Origin, Round};
 pub use tape::{Recording, Tape};
 

@@ -1,5 +1,6 @@
 //! A solver's settings as they stand in files.
 
+use super::methods::adaptive_names;
 use super::{Control, Options, method};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -28,17 +29,17 @@ impl SolverSpec {
     /// If there is no such method, or it lacks a step or an error estimate.
     pub fn options(&self, unit: f64) -> Result<Options> {
         let method = method(&self.method)?;
-        let control = match (method.error, self.step) {
+        let control = match (&method.error, self.step) {
             (_, Some(step)) => Control::Fixed { step: step / unit },
             (Some(_), None) => Control::Adaptive { rtol: self.rtol, atol: self.atol },
             (None, None) => {
                 return Err(Error::config(
                     format!("{} takes steps of fixed length and none is given", self.method),
-                    "set `step` in the file's unit of time, or choose dopri5 or tsit5",
+                    format!("set `step` in the file's unit of time, or choose one of {}", adaptive_names()),
                 ));
             }
         };
-        let options = Options { method, control, max_steps: self.max_steps };
+        let options = Options::new(method, control, self.max_steps);
         options.check()?;
         Ok(options)
     }

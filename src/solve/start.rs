@@ -42,7 +42,13 @@ impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
             return lanes;
         }
         self.arguments[..dim * count].copy_from_slice(&lanes.y);
-        self.field.fill_arguments(&lanes.ids, |lane| lanes.t[lane], &mut self.arguments, &mut self.inputs);
+        self.field.fill_arguments(
+            &lanes.ids,
+            &lanes.piece,
+            |lane| lanes.t[lane],
+            &mut self.arguments,
+            &mut self.inputs,
+        );
         let mut slope = std::mem::take(&mut lanes.slope);
         if let Some(start) = start.as_deref_mut() {
             start.slab.clear();
@@ -88,9 +94,16 @@ impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
             lanes.h[lane] = lanes.direction(lane) * h0.min(span);
             *slope = d1;
         }
-        linalg::combine(&lanes.y, &lanes.h, &[T::one()], &lanes.slope, &mut self.arguments[..dim * count]);
+        linalg::combine(
+            &lanes.y,
+            &lanes.h,
+            &[(0, T::one())],
+            &lanes.slope,
+            dim * count,
+            &mut self.arguments[..dim * count],
+        );
         let time = |lane: usize| lanes.t[lane] + lanes.h[lane];
-        self.field.fill_arguments(&lanes.ids, time, &mut self.arguments, &mut self.inputs);
+        self.field.fill_arguments(&lanes.ids, &lanes.piece, time, &mut self.arguments, &mut self.inputs);
         let mut moved = vec![T::zero(); dim * count];
         self.evaluate(&mut moved, None, count);
         for (lane, slope) in slopes.into_iter().enumerate() {

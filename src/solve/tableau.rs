@@ -1,9 +1,12 @@
 //! What a Runge–Kutta method is: its coefficients and its continuous extension.
 
-use crate::Real;
+use crate::{Error, Real, Result};
 
-/// An explicit Runge–Kutta method in *first same as last* form: the last stage is evaluated at the step's result and is
-/// the first stage of the next step. A step costs `stages − 1` evaluations.
+/// A Runge–Kutta method in *first same as last* form: the last stage is evaluated at the step's result and is the first
+/// stage of the next step. A step of an explicit method costs `stages − 1` evaluations.
+///
+/// Stage `j` is `k_j = f(t + c_j h, y + h Σ_{l<j} a_jl k_l + h γ k_j)`, with `γ = 0` for stage 0 and for explicit
+/// methods; the last stage's state is the result.
 #[derive(Debug)]
 pub struct Tableau {
     /// Name on the command line.
@@ -14,9 +17,19 @@ pub struct Tableau {
     pub c: &'static [f64],
     /// Row `j` holds the weights of stages `0..j`; the last row holds the weights `b` of the result.
     pub a: &'static [&'static [f64]],
-    /// Weights of the error estimate (result minus embedded result), none for methods of fixed step.
-    pub error: Option<&'static [f64]>,
-    /// Continuous extension `y(t + θh) = y + h Σ_j b_j(θ) k_j`: row `j` holds `b_j`'s coefficients of θ, θ², ….
+    /// The diagonal coefficient γ of a singly diagonally implicit method; 0 if the method is explicit.
+    pub diagonal: f64,
+    /// For separable systems, whose state is positions then momenta: the rows for the momenta, where `a` has those of
+    /// the positions.
+    pub momenta: Option<&'static [&'static [f64]]>,
+    /// How a step's error is estimated, none for methods of fixed step.
+    pub error: Option<Estimate>,
+    /// Nodes of further stages that only the continuous extension needs, evaluated only in steps that hold an output.
+    pub extra_c: &'static [f64],
+    /// Their rows: row `i` holds the weights of stages `0..stages + i`.
+    pub extra_a: &'static [&'static [f64]],
+    /// Continuous extension `y(t + θh) = y + h Σ_j b_j(θ) k_j`: row `j` holds `b_j`'s coefficients of θ, θ², …; the
+    /// rows of the further stages come last.
     pub dense: &'static [&'static [f64]],
     /// Order of the continuous extension.
     pub dense_order: usize,
@@ -24,33 +37,109 @@ pub struct Tableau {
     pub source: &'static str,
 }
 
+/// The estimate of a step's error, `h Σ_j weights_j k_j` for each component.
+#[derive(Debug)]
+pub struct Estimate {
+    /// The estimate falls as this power of the step.
+    pub order: usize,
+    /// Weights, one a stage: result minus embedded result.
+    pub weights: &'static [f64],
+    /// A second, coarser estimate that tames the first: with norms `e` and `e₂` the error is `e²/√(e² + e₂²/100)`
+    /// (Hairer, Nørsett & Wanner I, eq. II.10.17).
+    pub coarse: Option<&'static [f64]>,
+}
+
+/// What most explicit methods lack.
+pub(crate) const EXPLICIT: Tableau = Tableau {
+    name: "",
+    order: 0,
+    c: &[],
+    a: &[],
+    diagonal: 0.0,
+    momenta: None,
+    error: None,
+    extra_c: &[],
+    extra_a: &[],
+    dense: &[],
+    dense_order: 0,
+    source: "",
+};
+
 impl Tableau {
-    /// Number of stages, the shared one included.
+    /// Number of stages, the shared one included and those for the continuous extension alone left out.
     pub fn stages(&self) -> usize {
         self.c.len()
     }
+
+    /// Checks that the parts fit each other: a user may have written them.
+    ///
+    /// # Errors
+    /// If the number of rows or their lengths do not fit the nodes.
+    pub(crate) fn check(&self) -> Result<()> {
+        let (stages, all) = (self.stages(), self.stages() + self.extra_c.len());
+        let triangular = |rows: &[&[f64]], first: usize| rows.iter().enumerate().all(|(j, row)| row.len() == first + j);
+        let fits = stages >= 2
+            && self.a.len() == stages
+            && triangular(self.a, 0)
+            && self.momenta.is_none_or(|rows| rows.len() == stages && triangular(rows, 0))
+            && self.extra_a.len() == self.extra_c.len()
+            && triangular(self.extra_a, stages)
+            && self.error.as_ref().is_none_or(|e| {
+                e.weights.len() == stages && e.coarse.is_none_or(|coarse| coarse.len() == stages) && e.order > 0
+            })
+            && self.dense.len() == all;
+        if fits {
+            Ok(())
+        } else {
+            Err(Error::shape(format!("tableau of {}", self.name), "rows that fit its nodes", "others"))
+        }
+    }
+
+    /// Whether stages are solved for.
+    pub fn is_implicit(&self) -> bool {
+        self.diagonal != 0.0
+    }
 }
+
+/// A sparse row of coefficients: which stage, and its weight.
+pub(crate) type Terms<T> = Vec<(usize, T)>;
 
 /// A tableau's coefficients in the working precision.
 #[derive(Clone, Debug)]
 pub(crate) struct Coefficients<T> {
     pub stages: usize,
+    pub extra: usize,
     pub order: usize,
+    /// Nodes of stages and of extra stages.
     pub c: Vec<T>,
-    pub a: Vec<Vec<T>>,
-    pub error: Vec<T>,
+    /// Rows of stages and of extra stages, without their zeros.
+    pub a: Vec<Terms<T>>,
+    pub momenta: Option<Vec<Terms<T>>>,
+    pub diagonal: T,
+    pub error: Terms<T>,
+    pub coarse: Terms<T>,
+    pub error_order: usize,
     dense: Vec<Vec<T>>,
 }
 
 impl<T: Real> Coefficients<T> {
     pub fn new(tableau: &Tableau) -> Self {
         let row = |row: &[f64]| row.iter().map(|&x| T::of(x)).collect::<Vec<T>>();
+        let terms = |row: &[f64]| {
+            row.iter().enumerate().filter(|(_, x)| **x != 0.0).map(|(j, &x)| (j, T::of(x))).collect::<Terms<T>>()
+        };
+        let estimate = tableau.error.as_ref();
         Self {
             stages: tableau.stages(),
+            extra: tableau.extra_c.len(),
             order: tableau.order,
-            c: row(tableau.c),
-            a: tableau.a.iter().map(|r| row(r)).collect(),
-            error: tableau.error.map_or(Vec::new(), row),
+            c: tableau.c.iter().chain(tableau.extra_c).map(|&c| T::of(c)).collect(),
+            a: tableau.a.iter().chain(tableau.extra_a).map(|r| terms(r)).collect(),
+            momenta: tableau.momenta.map(|rows| rows.iter().map(|r| terms(r)).collect()),
+            diagonal: T::of(tableau.diagonal),
+            error: estimate.map_or(Vec::new(), |e| terms(e.weights)),
+            coarse: estimate.and_then(|e| e.coarse).map_or(Vec::new(), terms),
+            error_order: estimate.map_or(tableau.order + 1, |e| e.order),
             dense: tableau.dense.iter().map(|r| row(r)).collect(),
         }
     }
@@ -58,5 +147,10 @@ impl<T: Real> Coefficients<T> {
     /// `b_j(θ)` for stage `j`.
     pub fn dense_weight(&self, j: usize, theta: T) -> T {
         theta * self.dense[j].iter().rev().fold(T::zero(), |sum, &c| sum * theta + c)
+    }
+
+    /// `b_j'(θ)` for stage `j`.
+    pub fn dense_slope(&self, j: usize, theta: T) -> T {
+        self.dense[j].iter().enumerate().rev().fold(T::zero(), |sum, (p, &c)| sum * theta + T::of(p as f64 + 1.0) * c)
     }
 }

@@ -1,6 +1,7 @@
 //! The methods: a tableau each.
 
 use super::Tableau;
+use super::tableau::{EXPLICIT, Estimate};
 use crate::{Error, Result};
 
 /// Explicit Euler with linear interpolation.
@@ -9,10 +10,10 @@ pub const EULER: Tableau = Tableau {
     order: 1,
     c: &[0.0, 1.0],
     a: &[&[], &[1.0]],
-    error: None,
     dense: &[&[1.0], &[0.0]],
     dense_order: 1,
     source: "Euler 1768",
+    ..EXPLICIT
 };
 
 /// The classical fourth-order method with cubic Hermite interpolation.
@@ -21,7 +22,6 @@ pub const RK4: Tableau = Tableau {
     order: 4,
     c: &[0.0, 0.5, 0.5, 1.0, 1.0],
     a: &[&[], &[0.5], &[0.0, 0.5], &[0.0, 0.0, 1.0], &[1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0]],
-    error: None,
     // Hermite: b_j (3θ² − 2θ³), plus θ − 2θ² + θ³ of the slope at the start and θ³ − θ² of that at the end.
     dense: &[
         &[1.0, -1.5, 2.0 / 3.0],
@@ -32,6 +32,7 @@ pub const RK4: Tableau = Tableau {
     ],
     dense_order: 3,
     source: "Kutta 1901; Hairer, Nørsett & Wanner, Solving ODEs I, II.1 table 1.2 and eq. II.6.7",
+    ..EXPLICIT
 };
 
 /// Dormand–Prince 5(4) with the fourth-order continuous extension of the `dopri5` code.
@@ -48,7 +49,11 @@ pub const DOPRI5: Tableau = Tableau {
         &[9017.0 / 3168.0, -355.0 / 33.0, 46732.0 / 5247.0, 49.0 / 176.0, -5103.0 / 18656.0],
         &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
     ],
-    error: Some(&[71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0]),
+    error: Some(Estimate {
+        order: 5,
+        weights: &[71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0],
+        coarse: None,
+    }),
     dense: &[
         &[1.0, -2.8535800653862835, 3.0717434641059005, -1.1270175653862835],
         &[0.0],
@@ -60,6 +65,7 @@ pub const DOPRI5: Tableau = Tableau {
     ],
     dense_order: 4,
     source: "Dormand & Prince 1980; Hairer, Nørsett & Wanner, Solving ODEs I, table II.5.2 and eq. II.6.12",
+    ..EXPLICIT
 };
 
 /// Tsitouras 5(4) with its free fourth-order continuous extension.
@@ -76,15 +82,19 @@ pub const TSIT5: Tableau = Tableau {
         &[5.86145544294642, -12.92096931784711, 8.159367898576159, -0.071584973281401, -0.028269050394068383],
         &[0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.290069515436081, 2.324710524099774],
     ],
-    error: Some(&[
-        -0.001780011052225777,
-        -0.0008164344596567469,
-        0.007880878010261995,
-        -0.1447110071732629,
-        0.5823571654525552,
-        -0.45808210592918697,
-        1.0 / 66.0,
-    ]),
+    error: Some(Estimate {
+        order: 5,
+        weights: &[
+            -0.001780011052225777,
+            -0.0008164344596567469,
+            0.007880878010261995,
+            -0.1447110071732629,
+            0.5823571654525552,
+            -0.45808210592918697,
+            1.0 / 66.0,
+        ],
+        coarse: None,
+    }),
     dense: &[
         &[1.0, -2.763706197274826, 2.9132554618219127, -1.0530884977290216],
         &[0.0, 0.1317, -0.2234, 0.1017],
@@ -96,6 +106,7 @@ pub const TSIT5: Tableau = Tableau {
     ],
     dense_order: 4,
     source: "Tsitouras 2011, Computers & Mathematics with Applications 62, 770–775",
+    ..EXPLICIT
 };
 
 /// Every method, for lists and look-up.
@@ -110,6 +121,12 @@ pub fn method(name: &str) -> Result<&'static Tableau> {
         let names: Vec<_> = METHODS.iter().map(|tableau| tableau.name).collect();
         Error::config(format!("no method is called \"{name}\""), format!("choose one of {}", names.join(", ")))
     })
+}
+
+/// The methods that can choose their own steps, for messages.
+pub(crate) fn adaptive_names() -> String {
+    let names: Vec<_> = METHODS.iter().filter(|tableau| tableau.error.is_some()).map(|tableau| tableau.name).collect();
+    names.join(", ")
 }
 
 #[cfg(test)]
@@ -155,8 +172,8 @@ mod tests {
             for theta in [0.1, 0.37, 0.5, 0.9, 1.0] {
                 conditions(tableau, |i| exact.dense_weight(i, theta), theta, tableau.dense_order);
             }
-            if let Some(error) = tableau.error {
-                conditions(tableau, |i| b(i) - error[i], 1.0, 4);
+            if let Some(error) = &tableau.error {
+                conditions(tableau, |i| b(i) - error.weights[i], 1.0, error.order.min(5) - 1);
             }
         }
     }
