@@ -1,16 +1,23 @@
 //! Dual numbers: a value with its derivatives along `N` directions, for fields that a user writes down.
 
 use crate::Real;
+use crate::linalg::{Pack, Vector};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// A number that a user's field is written over: a plain one when it is evaluated, a dual one when it is linearised.
+/// A number that a user's field is written over: many plain ones side by side when it is evaluated, a dual one when it is
+/// linearised.
+///
+/// `exp`, `ln`, `tanh` and `sqrt` take all lanes at once, the other functions one after another. The vectorised ones may
+/// differ from the standard library's in the last bit; a lane's result has the same bits whatever stands beside it.
 pub trait Scalar:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
     /// A constant.
     fn of(x: f64) -> Self;
-    /// `self^n`.
+    /// `self^n`, by multiplications.
     fn powi(self, n: i32) -> Self;
+    /// `self^exponent`; the derivative with respect to the exponent is taken as 0 unless the base is positive.
+    fn powf(self, exponent: Self) -> Self;
     /// Square root.
     fn sqrt(self) -> Self;
     /// Exponential.
@@ -23,8 +30,30 @@ pub trait Scalar:
     fn cos(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// The angle of the point `(x, self)`, between −π and π.
+    fn atan2(self, x: Self) -> Self;
     /// Absolute value; the derivative at 0 is taken from the right.
     fn abs(self) -> Self;
+    /// The larger of two numbers, neither of them NaN; `self` and its derivative where they are equal.
+    fn max(self, other: Self) -> Self;
+    /// The smaller of two numbers, neither of them NaN; `self` and its derivative where they are equal.
+    fn min(self, other: Self) -> Self;
+}
+
+/// `x^n` by repeated squaring: the same multiplications in the same order for every kind of number.
+#[inline(always)]
+pub(super) fn power<S: Copy + Mul<Output = S> + Div<Output = S>>(x: S, one: S, n: i32) -> S {
+    let (mut left, mut square, mut product) = (n.unsigned_abs(), x, one);
+    while left > 0 {
+        if left % 2 == 1 {
+            product = product * square;
+        }
+        left /= 2;
+        if left > 0 {
+            square = square * square;
+        }
+    }
+    if n < 0 { one / product } else { product }
 }
 
 /// `value + Σ_i parts[i] ε_i` with `ε_i ε_j = 0`.
@@ -102,8 +131,16 @@ impl<T: Real, const N: usize> Scalar for Dual<T, N> {
     }
 
     fn powi(self, n: i32) -> Self {
-        let slope = if n == 0 { T::zero() } else { T::of(f64::from(n)) * self.value.powi(n - 1) };
-        self.apply(self.value.powi(n), slope)
+        let power = |n: i32| power(self.value, T::one(), n);
+        let slope = if n == 0 { T::zero() } else { T::of(f64::from(n)) * power(n - 1) };
+        self.apply(power(n), slope)
+    }
+
+    fn powf(self, exponent: Self) -> Self {
+        let (base, n) = (self.value, exponent.value);
+        let value = base.powf(n);
+        let by_exponent = if base > T::zero() { value * base.ln() } else { T::zero() };
+        self.combine(exponent, value, n * base.powf(n - T::one()), by_exponent)
     }
 
     fn sqrt(self) -> Self {
@@ -133,9 +170,22 @@ impl<T: Real, const N: usize> Scalar for Dual<T, N> {
         self.apply(t, T::one() - t * t)
     }
 
+    fn atan2(self, x: Self) -> Self {
+        let square = self.value * self.value + x.value * x.value;
+        self.combine(x, self.value.atan2(x.value), x.value / square, -self.value / square)
+    }
+
     fn abs(self) -> Self {
         let sign = if self.value < T::zero() { -T::one() } else { T::one() };
         self.apply(self.value.abs(), sign)
+    }
+
+    fn max(self, other: Self) -> Self {
+        if other.value > self.value { other } else { self }
+    }
+
+    fn min(self, other: Self) -> Self {
+        if other.value < self.value { other } else { self }
     }
 }
 
@@ -143,16 +193,76 @@ macro_rules! plain_scalar {
     ($($t:ty),*) => {$(
         impl Scalar for $t {
             fn of(x: f64) -> Self { x as $t }
-            fn powi(self, n: i32) -> Self { <$t>::powi(self, n) }
+            fn powi(self, n: i32) -> Self { power(self, 1.0, n) }
+            fn powf(self, exponent: Self) -> Self { <$t>::powf(self, exponent) }
             fn sqrt(self) -> Self { <$t>::sqrt(self) }
             fn exp(self) -> Self { <$t>::exp(self) }
             fn ln(self) -> Self { <$t>::ln(self) }
             fn sin(self) -> Self { <$t>::sin(self) }
             fn cos(self) -> Self { <$t>::cos(self) }
             fn tanh(self) -> Self { <$t>::tanh(self) }
+            fn atan2(self, x: Self) -> Self { <$t>::atan2(self, x) }
             fn abs(self) -> Self { <$t>::abs(self) }
+            fn max(self, other: Self) -> Self { if other > self { other } else { self } }
+            fn min(self, other: Self) -> Self { if other < self { other } else { self } }
         }
     )*};
 }
 
 plain_scalar!(f32, f64);
+
+/// All lanes of a pack: what fields are evaluated over.
+impl<T: Real, V: Vector<T>, const C: usize> Scalar for Pack<T, V, C> {
+    #[inline(always)]
+    fn of(x: f64) -> Self {
+        Self::splat(T::of(x))
+    }
+    #[inline(always)]
+    fn powi(self, n: i32) -> Self {
+        power(self, Self::splat(T::one()), n)
+    }
+    #[inline(always)]
+    fn powf(self, exponent: Self) -> Self {
+        self.each_with(exponent, T::powf)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Pack::sqrt(self)
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        Pack::exp(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        Pack::ln(self)
+    }
+    #[inline(always)]
+    fn sin(self) -> Self {
+        self.each(T::sin)
+    }
+    #[inline(always)]
+    fn cos(self) -> Self {
+        self.each(T::cos)
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        Pack::tanh(self)
+    }
+    #[inline(always)]
+    fn atan2(self, x: Self) -> Self {
+        self.each_with(x, T::atan2)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Pack::abs(self)
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.at_least(other)
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.at_most(other)
+    }
+}

@@ -2,14 +2,18 @@
 
 use super::{Component, Dual, ParamSpec, Scalar, Tangent};
 use crate::Real;
-use crate::linalg::{Block, BlockMut};
+use crate::linalg::{Block, BlockMut, Kernel, Pack, Vector, dispatch};
 
 /// A vector field of `N` states and `P` parameters, written once for any [`Scalar`].
+///
+/// `rhs` should carry `#[inline(always)]`, as in the example, and use loops rather than closures: it is evaluated for
+/// several lanes at once with the processor's vector instructions, and what is not inlined cannot use them.
 ///
 /// ```
 /// use flowmap::dynamics::{Scalar, SmallField};
 /// struct LotkaVolterra;
 /// impl SmallField<2, 4> for LotkaVolterra {
+///     #[inline(always)]
 ///     fn rhs<S: Scalar>(&self, _t: S, y: [S; 2], p: [S; 4]) -> [S; 2] {
 ///         [p[0] * y[0] - p[1] * y[0] * y[1], p[2] * y[0] * y[1] - p[3] * y[1]]
 ///     }
@@ -49,26 +53,77 @@ pub struct LiftMap<F, const N: usize, const M: usize, const P: usize>(
     pub F,
 );
 
+/// Makes a component of a [`SmallField`] whose parameters are inputs, so that every trajectory may have its own: the
+/// arguments are the state, then `P` inputs, then time, and the component has no parameters of its own.
+///
+/// ```
+/// use flowmap::dynamics::{Constants, Field, Scalar, SmallField, Swept};
+/// use flowmap::solve::{Options, Problem, solve};
+/// struct Decay;
+/// impl SmallField<1, 1> for Decay {
+///     #[inline(always)]
+///     fn rhs<S: Scalar>(&self, _t: S, [y]: [S; 1], [rate]: [S; 1]) -> [S; 1] {
+///         [-rate * y]
+///     }
+/// }
+/// let (decay, rates) = (Swept::<_, 1, 1>(Decay), Constants { dim: 1, values: vec![1.0, 2.0] });
+/// let field = Field::with_inputs(&decay, &rates, true)?;
+/// let problem = Problem { start_times: &[0.0; 2], starts: &[1.0; 2], row_ptr: &[0, 1, 2], times: &[1.0; 2] };
+/// let states = solve(field, &[], &problem, &Options::adaptive(1e-9, 1e-9))?.states;
+/// assert!((states[0] - (-1.0f64).exp()).abs() < 1e-8 && (states[1] - (-2.0f64).exp()).abs() < 1e-8);
+/// # Ok::<(), flowmap::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Swept<F, const N: usize, const P: usize>(
+    /// The field.
+    pub F,
+);
+
 /// Columns of the Jacobian in the slab: state, time, parameters.
 const fn columns(n: usize, p: usize) -> usize {
     n + 1 + p
 }
 
-fn eval<T: Real + Scalar, F: SmallMap<N, M, P>, const N: usize, const M: usize, const P: usize>(
-    map: &F,
-    params: &[T],
-    u: Block<T>,
-    mut out: BlockMut<T>,
-) {
-    let p: [T; P] = std::array::from_fn(|i| params[i]);
-    for lane in 0..u.lanes {
-        let y: [T; N] = std::array::from_fn(|i| u.row(i)[lane]);
-        let f = map.at(u.row(N)[lane], y, p);
-        (0..M).for_each(|i| out.row(i)[lane] = f[i]);
+/// The values of a map, `SWEPT` if its parameters are rows of the arguments.
+struct Values<'a, T, F, const N: usize, const M: usize, const P: usize, const SWEPT: bool> {
+    map: &'a F,
+    params: &'a [T],
+    u: Block<'a, T>,
+    out: BlockMut<'a, T>,
+}
+
+impl<T: Real, F: SmallMap<N, M, P>, const N: usize, const M: usize, const P: usize, const SWEPT: bool> Kernel<T>
+    for Values<'_, T, F, N, M, P, SWEPT>
+{
+    #[inline(always)]
+    fn run<V: Vector<T>>(mut self) {
+        let mut first = 0;
+        while first < self.u.lanes {
+            let lanes = first..(first + V::N).min(self.u.lanes);
+            let mut y = [Pack::<T, V, 1>::splat(T::zero()); N];
+            let mut p = [Pack::<T, V, 1>::splat(T::zero()); P];
+            for (i, y) in y.iter_mut().enumerate() {
+                *y = Pack::load_part(&self.u.row(i)[lanes.clone()]);
+            }
+            for (i, p) in p.iter_mut().enumerate() {
+                *p = if SWEPT {
+                    Pack::load_part(&self.u.row(N + i)[lanes.clone()])
+                } else {
+                    Pack::splat(self.params[i])
+                };
+            }
+            let time = if SWEPT { N + P } else { N };
+            let t = Pack::load_part(&self.u.row(time)[lanes.clone()]);
+            let values = self.map.at(t, y, p);
+            for (i, value) in values.into_iter().enumerate() {
+                value.store_part(&mut self.out.row(i)[lanes.clone()]);
+            }
+            first += V::N;
+        }
     }
 }
 
-fn linearize<T: Real + Scalar, F: SmallMap<N, M, P>, const N: usize, const M: usize, const P: usize>(
+fn linearize<T: Real, F: SmallMap<N, M, P>, const N: usize, const M: usize, const P: usize, const SWEPT: bool>(
     map: &F,
     params: &[T],
     u: Block<T>,
@@ -76,7 +131,8 @@ fn linearize<T: Real + Scalar, F: SmallMap<N, M, P>, const N: usize, const M: us
 ) {
     for lane in 0..u.lanes {
         let y: [T; N] = std::array::from_fn(|i| u.row(i)[lane]);
-        let t = u.row(N)[lane];
+        let params: [T; P] = std::array::from_fn(|i| if SWEPT { u.row(N + i)[lane] } else { params[i] });
+        let t = u.row(if SWEPT { N + P } else { N })[lane];
         let by_state = map.at(
             Dual::<T, N>::constant(t),
             std::array::from_fn(|i| Dual::variable(y[i], i)),
@@ -101,7 +157,16 @@ fn linearize<T: Real + Scalar, F: SmallMap<N, M, P>, const N: usize, const M: us
     }
 }
 
-fn jvp<T: Real, const N: usize, const M: usize, const P: usize>(
+/// The column of the slab for row `j` of the arguments.
+fn column<const N: usize, const P: usize, const SWEPT: bool>(j: usize) -> usize {
+    match j {
+        _ if !SWEPT || j < N => j,
+        _ if j == N + P => N,
+        _ => j + 1,
+    }
+}
+
+fn jvp<T: Real, const N: usize, const M: usize, const P: usize, const SWEPT: bool>(
     slab: Block<T>,
     tangent: Tangent<T>,
     mut out: BlockMut<T>,
@@ -111,8 +176,8 @@ fn jvp<T: Real, const N: usize, const M: usize, const P: usize>(
             let point = lane % slab.lanes;
             let along = |j: usize| slab.row(i * columns(N, P) + j)[point];
             let mut sum = T::zero();
-            for j in 0..=N {
-                sum += along(j) * tangent.arguments.row(j)[lane];
+            for j in 0..tangent.arguments.rows() {
+                sum += along(column::<N, P, SWEPT>(j)) * tangent.arguments.row(j)[lane];
             }
             if let Some(direction) = tangent.params {
                 for j in 0..P {
@@ -124,7 +189,7 @@ fn jvp<T: Real, const N: usize, const M: usize, const P: usize>(
     }
 }
 
-fn vjp<T: Real, const N: usize, const M: usize, const P: usize>(
+fn vjp<T: Real, const N: usize, const M: usize, const P: usize, const SWEPT: bool>(
     slab: Block<T>,
     w: Block<T>,
     mut u_bar: BlockMut<T>,
@@ -132,9 +197,9 @@ fn vjp<T: Real, const N: usize, const M: usize, const P: usize>(
 ) {
     let along = |i: usize, j: usize, lane: usize| slab.row(i * columns(N, P) + j)[lane % slab.lanes];
     let pulled = |j: usize, lane: usize| (0..M).fold(T::zero(), |sum, i| sum + w.row(i)[lane] * along(i, j, lane));
-    for j in 0..=N {
+    for j in 0..u_bar.rows() {
         for lane in 0..w.lanes {
-            u_bar.row(j)[lane] = pulled(j, lane);
+            u_bar.row(j)[lane] = pulled(column::<N, P, SWEPT>(j), lane);
         }
     }
     if let Some(bar) = params_bar {
@@ -145,10 +210,10 @@ fn vjp<T: Real, const N: usize, const M: usize, const P: usize>(
 }
 
 macro_rules! lifted {
-    ($name:ident<$($size:ident),*>, $trait:ident<$($of:ident),*>, $m:ident) => {
-        impl<T: Real + Scalar, F: $trait<$($of),*>, $(const $size: usize),*> Component<T> for $name<F, $($size),*> {
+    ($name:ident<$($size:ident),*>, $trait:ident<$($of:ident),*>, $m:ident, $swept:literal) => {
+        impl<T: Real, F: $trait<$($of),*>, $(const $size: usize),*> Component<T> for $name<F, $($size),*> {
             fn in_dim(&self) -> usize {
-                N + 1
+                if $swept { N + P + 1 } else { N + 1 }
             }
 
             fn out_dim(&self) -> usize {
@@ -156,11 +221,11 @@ macro_rules! lifted {
             }
 
             fn params(&self, prefix: &str) -> Vec<ParamSpec> {
-                vec![ParamSpec::new(format!("{prefix}p"), &[P])]
+                if $swept { Vec::new() } else { vec![ParamSpec::new(format!("{prefix}p"), &[P])] }
             }
 
             fn param_count(&self) -> usize {
-                P
+                if $swept { 0 } else { P }
             }
 
             fn slab_len(&self) -> usize {
@@ -172,17 +237,17 @@ macro_rules! lifted {
             }
 
             fn eval(&self, params: &[T], u: Block<T>, out: BlockMut<T>, _: &mut [T]) {
-                eval(&self.0, params, u, out);
+                dispatch(Values::<T, F, N, $m, P, $swept> { map: &self.0, params, u, out });
             }
 
             fn linearize(&self, params: &[T], u: Block<T>, out: BlockMut<T>, slab: BlockMut<T>, _: &mut [T]) {
-                linearize::<T, F, N, $m, P>(&self.0, params, u, slab);
-                // Evaluated apart: dual arithmetic may round a value differently from plain arithmetic.
-                eval(&self.0, params, u, out);
+                linearize::<T, F, N, $m, P, $swept>(&self.0, params, u, slab);
+                // Evaluated apart: dual arithmetic may round a value differently from that of packs.
+                dispatch(Values::<T, F, N, $m, P, $swept> { map: &self.0, params, u, out });
             }
 
             fn jvp(&self, _: &[T], slab: Block<T>, tangent: Tangent<T>, out: BlockMut<T>, _: &mut [T]) {
-                jvp::<T, N, $m, P>(slab, tangent, out);
+                jvp::<T, N, $m, P, $swept>(slab, tangent, out);
             }
 
             fn vjp(
@@ -194,11 +259,12 @@ macro_rules! lifted {
                 params_bar: Option<&mut [T]>,
                 _: &mut [T],
             ) {
-                vjp::<T, N, $m, P>(slab, w, u_bar, params_bar);
+                vjp::<T, N, $m, P, $swept>(slab, w, u_bar, params_bar);
             }
         }
     };
 }
 
-lifted!(Lift<N, P>, SmallField<N, P>, N);
-lifted!(LiftMap<N, M, P>, SmallMap<N, M, P>, M);
+lifted!(Lift<N, P>, SmallField<N, P>, N, false);
+lifted!(Swept<N, P>, SmallField<N, P>, N, true);
+lifted!(LiftMap<N, M, P>, SmallMap<N, M, P>, M, false);

@@ -220,13 +220,19 @@ pub fn check<T: Real, C: Component<T> + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::{AtRest, Beside, Chain, Identity, Lift, Scalar, SmallField, Sum};
+    use crate::dynamics::{AtRest, Beside, Chain, Identity, Lift, Scalar, SmallField, Sum, Swept};
 
     struct Forced;
     impl SmallField<2, 3> for Forced {
+        #[inline(always)]
         fn rhs<S: Scalar>(&self, t: S, y: [S; 2], p: [S; 3]) -> [S; 2] {
             let swing = (p[0] * y[0]).sin() - p[1] * y[1] / (S::of(1.0) + (y[0] * y[0]).sqrt().exp());
-            [y[1].tanh() + p[2] * t.cos(), swing * y[1].powi(3) - (S::of(0.5) + y[1] * y[1]).ln()]
+            let turn = (y[0] + S::of(2.0)).powf(p[1] + S::of(1.5)) * y[1].atan2(S::of(1.5) + t * t);
+            let kept = y[0].max(S::of(-3.0)).min(y[1] + S::of(4.0));
+            [
+                y[1].tanh() + p[2] * t.cos() + kept,
+                swing * y[1].powi(3) - (S::of(0.5) + y[1] * y[1]).ln() + turn,
+            ]
         }
     }
 
@@ -240,6 +246,8 @@ mod tests {
             check::<f64, _>(&Sum::new::<f64>(field(), field()).unwrap(), &p, 1.0, seed).unwrap();
             check::<f64, _>(&Beside::new(field(), field()), &p, 1.0, seed).unwrap();
             check::<f64, _>(&AtRest(field()), &p[..3], 1.0, seed).unwrap();
+            check::<f64, _>(&Swept::<_, 2, 3>(Forced), &[], 1.0, seed).unwrap();
+            check::<f32, _>(&Swept::<_, 2, 3>(Forced), &[], 1.0, seed).unwrap();
             let timed = Beside::new(field(), Identity(1));
             check::<f64, _>(&Chain::new::<f64>(timed, field()).unwrap(), &p, 1.0, seed).unwrap();
         }

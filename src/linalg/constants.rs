@@ -14,10 +14,19 @@ pub struct Constants<T: 'static> {
     pub exp_range: (T, T),
     /// Beyond this the hyperbolic tangent is one.
     pub tanh_end: T,
+    /// The smallest normal number, what makes any smaller one normal, and the power of two that this is.
+    pub normal: (T, T, T),
+    /// Bias of exponents.
+    pub bias: T,
+    pub sqrt_2: T,
+    pub infinity: T,
+    pub nan: T,
     /// `(eʳ − 1 − r)/r²` on `|r| ≤ ln 2 / 2`.
     pub exp: &'static [T],
     /// `(2 atanh √z − 2√z)/(z√z)` on `0 ≤ z ≤ 1/9`.
     pub atanh: &'static [T],
+    /// The same on `0 ≤ z ≤ (√2 − 1)⁴`.
+    pub atanh_short: &'static [T],
 }
 
 #[allow(clippy::excessive_precision, clippy::approx_constant, reason = "they are what the fit gave")]
@@ -29,6 +38,11 @@ pub const F64: Constants<f64> = Constants {
     two: 2.0,
     exp_range: (-746.0, 710.0),
     tanh_end: 20.0,
+    normal: (f64::MIN_POSITIVE, 18014398509481984.0, 54.0),
+    bias: 1023.0,
+    sqrt_2: std::f64::consts::SQRT_2,
+    infinity: f64::INFINITY,
+    nan: f64::NAN,
     exp: &[
         0.5000000000000001,
         0.16666666666666669,
@@ -54,6 +68,15 @@ pub const F64: Constants<f64> = Constants {
         0.07491639460673266,
         0.15631534707431224,
     ],
+    atanh_short: &[
+        0.666666666666667,
+        0.39999999999899444,
+        0.2857142862600327,
+        0.22222211130259878,
+        0.18182889455674947,
+        0.15331710618210773,
+        0.14616585424888623,
+    ],
 };
 
 #[allow(clippy::excessive_precision, clippy::approx_constant, reason = "they are what the fit gave")]
@@ -65,6 +88,12 @@ pub const F32: Constants<f32> = Constants {
     two: 2.0,
     exp_range: (-105.0, 89.0),
     tanh_end: 10.0,
+    normal: (f32::MIN_POSITIVE, 33554432.0, 25.0),
+    bias: 127.0,
+    sqrt_2: std::f32::consts::SQRT_2,
+    infinity: f32::INFINITY,
+    nan: f32::NAN,
     exp: &[0.5, 0.166666672, 0.041666463, 0.00833331048, 0.00139338209, 0.000198911803],
     atanh: &[0.666666687, 0.399997056, 0.28592366, 0.217064604, 0.232249215],
+    atanh_short: &[0.66666685, 0.399887783, 0.295800530],
 };

@@ -3,7 +3,7 @@
 use super::vector::{Kernels, Vector};
 
 /// A kernel with its arguments, written once for vectors of any width.
-pub(super) trait Kernel<T> {
+pub(crate) trait Kernel<T> {
     /// Does the work. Implementations are `#[inline(always)]`, so that they take on the instruction set of the caller.
     fn run<V: Vector<T>>(self);
 }
@@ -20,7 +20,7 @@ pub(super) enum Level {
 
 /// Runs a kernel with the best instructions that are there.
 #[inline]
-pub(super) fn dispatch<T: Kernels>(kernel: impl Kernel<T>) {
+pub(crate) fn dispatch<T: Kernels>(kernel: impl Kernel<T>) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: `level` names a set only after the processor was found to have it.
     match level() {
@@ -29,6 +29,20 @@ pub(super) fn dispatch<T: Kernels>(kernel: impl Kernel<T>) {
         Level::Portable => {}
     }
     kernel.run::<T::Portable>();
+}
+
+/// How many numbers the vectors hold that [`dispatch`] works with.
+pub(crate) fn vector_len<T: Kernels>() -> usize {
+    struct Len<'a>(&'a mut usize);
+    impl<T> Kernel<T> for Len<'_> {
+        #[inline(always)]
+        fn run<V: Vector<T>>(self) {
+            *self.0 = V::N;
+        }
+    }
+    let mut len = 0;
+    dispatch::<T>(Len(&mut len));
+    len
 }
 
 /// The best set of instructions here, found once.

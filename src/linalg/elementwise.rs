@@ -30,6 +30,11 @@ pub fn softplus<T: Real>(x: &mut [T]) {
     dispatch(Map(x, Softplus));
 }
 
+/// `x = ln x`, within 1 ulp (with fused multiply-add): −∞ at ±0, NaN below.
+pub fn ln<T: Real>(x: &mut [T]) {
+    dispatch(Map(x, Ln));
+}
+
 /// A function of one number, for a vector of them.
 pub(super) trait Function {
     fn of<T: Kernels, V: Vector<T>>(x: V) -> V;
@@ -58,6 +63,7 @@ pub(super) struct Exp;
 pub(super) struct Tanh;
 pub(super) struct Sigmoid;
 pub(super) struct Softplus;
+pub(super) struct Ln;
 
 /// A polynomial as two of half the degree in `x²`: half the time from argument to value.
 #[inline(always)]
@@ -140,5 +146,33 @@ impl Function for Softplus {
         let inner = zero.sub(z).fma(polynomial(z, T::CONSTANTS.atanh), e);
         let log = zero.sub(s).fma(inner, e);
         x.at_least(zero).add(log)
+    }
+}
+
+impl Function for Ln {
+    /// `e ln 2 + ln(1 + f)` with `1 + f` between `√½` and `√2`, and `ln(1 + f) = f − f²/2 + s(f²/2 + z(2/3 + …))` with
+    /// `s = f/(2 + f)`, `z = s²`: for small `f` the logarithm is as exact as `f`.
+    #[inline(always)]
+    fn of<T: Kernels, V: Vector<T>>(x: V) -> V {
+        let c = &T::CONSTANTS;
+        let (zero, one, half, infinity) = (V::splat(T::ZERO), V::splat(T::ONE), V::splat(c.half), V::splat(c.infinity));
+        let denormal = x.less(V::splat(c.normal.0));
+        let normal = V::select(denormal, x.mul(V::splat(c.normal.1)), x);
+        let m = normal.mantissa();
+        let large = V::splat(c.sqrt_2).less(m);
+        let f = V::select(large, m.mul(half), m).sub(one);
+        let e = normal.exponent_field().sub(V::select(denormal, V::splat(c.normal.2), zero));
+        let e = e.add(V::select(large, one, zero)).sub(V::splat(c.bias));
+
+        let s = f.div(f.add(V::splat(c.two)));
+        let z = s.mul(s);
+        let square = half.mul(f).mul(f);
+        let inner = z.fma(polynomial(z, c.atanh_short), square);
+        let low = s.fma(inner, e.mul(V::splat(c.ln2.1)));
+        let log = e.fma(V::splat(c.ln2.0), f.sub(square.sub(low)));
+
+        let finite = V::select(x.less(infinity), log, infinity);
+        let other = V::select(x.abs().less_or_equal(zero), infinity.neg(), V::splat(c.nan));
+        V::select(zero.less(x), finite, other)
     }
 }

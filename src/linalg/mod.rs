@@ -13,6 +13,7 @@ mod constants;
 mod dispatch;
 mod elementwise;
 mod gemm;
+mod pack;
 mod points;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,10 @@ mod x86;
 
 pub use block::{Block, BlockMut};
 pub use combine::{combine, scaled_add};
-pub use elementwise::{exp, sigmoid, softplus, tanh};
+pub(crate) use dispatch::{Kernel, dispatch, vector_len};
+pub use elementwise::{exp, ln, sigmoid, softplus, tanh};
 pub use gemm::{affine, outer_add, transposed_add};
+pub(crate) use pack::{Pack, PackMask};
 pub use points::{direction_add_points, outer_add_points, scale_points};
 pub use vector::Kernels;
+pub(crate) use vector::Vector;

@@ -1,7 +1,7 @@
 //! Kernels against naive ones, the same bits in every place, and the accuracy of the elementwise functions.
 
 use super::dispatch::Kernel;
-use super::elementwise::{Exp, Function, Map, Sigmoid, Softplus, Tanh};
+use super::elementwise::{Exp, Function, Ln, Map, Sigmoid, Softplus, Tanh};
 use super::vector::{Kernels, Vector};
 use super::*;
 use crate::Real;
@@ -144,7 +144,7 @@ fn point_products_are_right<T: Real>(rows: usize, points: usize, groups: usize, 
 }
 
 fn functions_do_not_see_the_place<T: Real>(len: usize, seed: u64) {
-    for function in [exp::<T>, tanh, sigmoid, softplus] {
+    for function in [exp::<T>, tanh, sigmoid, softplus, ln] {
         let mut x: Vec<T> = numbers(len, seed);
         x.iter_mut().for_each(|x| *x *= T::of(12.0));
         let alone: Vec<T> = x
@@ -222,13 +222,14 @@ fn pair<T: Real>(name: &str) -> Pair<T> {
         "tanh" => [tanh::<T>, |x| portable(x, Tanh)],
         "sigmoid" => [sigmoid::<T>, |x| portable(x, Sigmoid)],
         "softplus" => [softplus::<T>, |x| portable(x, Softplus)],
+        "ln" => [ln::<T>, |x| portable(x, Ln)],
         _ => unreachable!(),
     }
 }
 
 fn ulps(name: &str) -> f64 {
     match name {
-        "exp" => 1.01,
+        "exp" | "ln" => 1.01,
         "softplus" => 3.0,
         _ => 2.0,
     }
@@ -236,7 +237,7 @@ fn ulps(name: &str) -> f64 {
 
 /// The table holds `function x y_high y_low`, where the sum of the last two is the value in 400 bits, rounded to two
 /// doubles. It was computed with mpmath: a third of the arguments over the whole range, a third in ±2.5, a third with
-/// uniform exponents from −30 to 4.
+/// uniform exponents from −30 to 4. For the logarithm: uniform exponents, 1/2 to 2, close to 1, denormals.
 #[test]
 fn double_functions_are_within_their_ulps() {
     for line in include_str!("tests/doubles.txt").lines() {
@@ -256,11 +257,12 @@ fn double_functions_are_within_their_ulps() {
 #[test]
 fn float_functions_are_within_their_ulps() {
     type Reference = (&'static str, fn(f64) -> f64);
-    let references: [Reference; 4] = [
+    let references: [Reference; 5] = [
         ("exp", f64::exp),
         ("tanh", f64::tanh),
         ("sigmoid", |x| 1.0 / (1.0 + (-x).exp())),
         ("softplus", |x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
+        ("ln", |x| x.abs().ln()),
     ];
     for (name, reference) in references {
         for i in 0..60_000u32 {
@@ -269,6 +271,7 @@ fn float_functions_are_within_their_ulps() {
                 1 => (f64::from(i) / 30_000.0 - 1.0) * 3.0,
                 _ => (f64::from(i) * 2e-3).exp2() * 1e-30 * if i % 2 == 0 { 1.0 } else { -1.0 },
             } as f32;
+            let x = if name == "ln" { x.abs() } else { x };
             let expected = reference(f64::from(x));
             let nearest = expected as f32;
             for (function, slack) in pair::<f32>(name).into_iter().zip([1.0, 1.5]) {
@@ -289,7 +292,7 @@ fn float_functions_are_within_their_ulps() {
 fn special_values_are_right<T: Real>(denormal: T, huge: T) {
     let inf = T::one() / T::zero();
     let (zero, one, half) = (T::zero(), T::one(), T::of(0.5));
-    let cases: [(&str, &[(T, T)]); 4] = [
+    let cases: [(&str, &[(T, T)]); 5] = [
         ("exp", &[(zero, one), (-zero, one), (inf, inf), (-inf, zero), (huge, inf), (-huge, zero), (denormal, one)]),
         (
             "tanh",
@@ -300,6 +303,7 @@ fn special_values_are_right<T: Real>(denormal: T, huge: T) {
             &[(zero, half), (-zero, half), (inf, one), (-inf, zero), (huge, one), (-huge, zero), (denormal, half)],
         ),
         ("softplus", &[(inf, inf), (-inf, zero), (huge, huge), (-huge, zero)]),
+        ("ln", &[(zero, -inf), (-zero, -inf), (inf, inf), (one, zero)]),
     ];
     for (name, cases) in cases {
         for function in pair::<T>(name) {
@@ -311,6 +315,11 @@ fn special_values_are_right<T: Real>(denormal: T, huge: T) {
             let mut found = [zero / T::zero()];
             function(&mut found);
             assert!(found[0].f64().is_nan(), "{name}(NaN)");
+            if name == "ln" {
+                let mut below = [-denormal, -one, -inf];
+                function(&mut below);
+                assert!(below.iter().all(|x| x.f64().is_nan()), "{below:?}");
+            }
         }
     }
 }

@@ -85,9 +85,17 @@ pub trait Vector<T>: Copy {
     /// The same for one number, with the same rounding.
     fn fma_one(a: T, b: T, c: T) -> T;
     fn abs(self) -> Self;
+    fn neg(self) -> Self;
+    fn sqrt(self) -> Self;
     /// The size of `self` with the sign of `sign`.
     fn with_sign(self, sign: Self) -> Self;
     fn less(self, other: Self) -> Self::Mask;
+    fn less_or_equal(self, other: Self) -> Self::Mask;
+    fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask;
+    fn either(a: Self::Mask, b: Self::Mask) -> Self::Mask;
+    fn not(mask: Self::Mask) -> Self::Mask;
+    /// Bit `i` says what holds for number `i`.
+    fn bits(mask: Self::Mask) -> u32;
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// `bound` where `self` is above it; NaN stays.
     fn at_most(self, bound: Self) -> Self;
@@ -95,6 +103,10 @@ pub trait Vector<T>: Copy {
     fn at_least(self, bound: Self) -> Self;
     /// The number whose exponent field is the lowest bits of `self`'s bits.
     fn exponent(self) -> Self;
+    /// The exponent field of a positive number, bias included, as a number: the inverse of `exponent`.
+    fn exponent_field(self) -> Self;
+    /// The number between 1 and 2 that has the same digits.
+    fn mantissa(self) -> Self;
     /// Writes four rows of four numbers, `stride` apart, as columns, `to_stride` apart.
     /// # Safety
     /// The rows can be read and the columns written.
@@ -193,12 +205,40 @@ macro_rules! portable {
                 self.map($T::abs)
             }
             #[inline(always)]
+            fn neg(self) -> Self {
+                self.map(|x| -x)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                self.map($T::sqrt)
+            }
+            #[inline(always)]
             fn with_sign(self, sign: Self) -> Self {
                 self.zip(sign, $T::copysign)
             }
             #[inline(always)]
             fn less(self, other: Self) -> Self::Mask {
                 std::array::from_fn(|i| self.0[i] < other.0[i])
+            }
+            #[inline(always)]
+            fn less_or_equal(self, other: Self) -> Self::Mask {
+                std::array::from_fn(|i| self.0[i] <= other.0[i])
+            }
+            #[inline(always)]
+            fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask {
+                std::array::from_fn(|i| a[i] && b[i])
+            }
+            #[inline(always)]
+            fn either(a: Self::Mask, b: Self::Mask) -> Self::Mask {
+                std::array::from_fn(|i| a[i] || b[i])
+            }
+            #[inline(always)]
+            fn not(mask: Self::Mask) -> Self::Mask {
+                mask.map(|bit| !bit)
+            }
+            #[inline(always)]
+            fn bits(mask: Self::Mask) -> u32 {
+                mask.iter().rev().fold(0, |bits, &bit| bits << 1 | u32::from(bit))
             }
             #[inline(always)]
             fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
@@ -215,6 +255,14 @@ macro_rules! portable {
             #[inline(always)]
             fn exponent(self) -> Self {
                 self.map(|x| $T::from_bits(x.to_bits() << $mantissa))
+            }
+            #[inline(always)]
+            fn exponent_field(self) -> Self {
+                self.map(|x| (x.to_bits() >> $mantissa) as $T)
+            }
+            #[inline(always)]
+            fn mantissa(self) -> Self {
+                self.map(|x| $T::from_bits(x.to_bits() & ((1 << $mantissa) - 1) | (1.0 as $T).to_bits()))
             }
         }
     };

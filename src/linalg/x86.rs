@@ -186,6 +186,59 @@ vector! {
         // SAFETY: see the macro.
         Self(unsafe { _mm256_castsi256_pd(_mm256_slli_epi64::<52>(_mm256_castpd_si256(self.0))) })
     }
+    #[inline(always)]
+    fn neg(self) -> Self {
+        // SAFETY: see the macro.
+        Self(unsafe { _mm256_xor_pd(_mm256_set1_pd(-0.0), self.0) })
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: see the macro.
+        Self(unsafe { _mm256_sqrt_pd(self.0) })
+    }
+    #[inline(always)]
+    fn less_or_equal(self, other: Self) -> __m256d {
+        // SAFETY: see the macro.
+        unsafe { _mm256_cmp_pd::<_CMP_LE_OQ>(self.0, other.0) }
+    }
+    #[inline(always)]
+    fn both(a: __m256d, b: __m256d) -> __m256d {
+        // SAFETY: see the macro.
+        unsafe { _mm256_and_pd(a, b) }
+    }
+    #[inline(always)]
+    fn either(a: __m256d, b: __m256d) -> __m256d {
+        // SAFETY: see the macro.
+        unsafe { _mm256_or_pd(a, b) }
+    }
+    #[inline(always)]
+    fn not(mask: __m256d) -> __m256d {
+        // SAFETY: see the macro.
+        unsafe { _mm256_xor_pd(mask, _mm256_castsi256_pd(_mm256_set1_epi32(-1))) }
+    }
+    #[inline(always)]
+    fn bits(mask: __m256d) -> u32 {
+        // SAFETY: see the macro.
+        unsafe { _mm256_movemask_pd(mask) as u32 }
+    }
+    // As the digits of a number whose last digit counts ones.
+    #[inline(always)]
+    fn exponent_field(self) -> Self {
+        // SAFETY: see the macro.
+        unsafe {
+            let ones = _mm256_set1_pd(4503599627370496.0);
+            let field = _mm256_castsi256_pd(_mm256_srli_epi64::<52>(_mm256_castpd_si256(self.0)));
+            Self(_mm256_sub_pd(_mm256_or_pd(field, ones), ones))
+        }
+    }
+    #[inline(always)]
+    fn mantissa(self) -> Self {
+        // SAFETY: see the macro.
+        unsafe {
+            let sign_and_exponent = _mm256_set1_pd(f64::NEG_INFINITY);
+            Self(_mm256_or_pd(_mm256_andnot_pd(sign_and_exponent, self.0), _mm256_set1_pd(1.0)))
+        }
+    }
 }
 
 vector! {
@@ -255,6 +308,59 @@ vector! {
         // SAFETY: see the macro.
         Self(unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(self.0))) })
     }
+    #[inline(always)]
+    fn neg(self) -> Self {
+        // SAFETY: see the macro.
+        Self(unsafe { _mm256_xor_ps(_mm256_set1_ps(-0.0), self.0) })
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: see the macro.
+        Self(unsafe { _mm256_sqrt_ps(self.0) })
+    }
+    #[inline(always)]
+    fn less_or_equal(self, other: Self) -> __m256 {
+        // SAFETY: see the macro.
+        unsafe { _mm256_cmp_ps::<_CMP_LE_OQ>(self.0, other.0) }
+    }
+    #[inline(always)]
+    fn both(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see the macro.
+        unsafe { _mm256_and_ps(a, b) }
+    }
+    #[inline(always)]
+    fn either(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see the macro.
+        unsafe { _mm256_or_ps(a, b) }
+    }
+    #[inline(always)]
+    fn not(mask: __m256) -> __m256 {
+        // SAFETY: see the macro.
+        unsafe { _mm256_xor_ps(mask, _mm256_castsi256_ps(_mm256_set1_epi32(-1))) }
+    }
+    #[inline(always)]
+    fn bits(mask: __m256) -> u32 {
+        // SAFETY: see the macro.
+        unsafe { _mm256_movemask_ps(mask) as u32 }
+    }
+    // As the digits of a number whose last digit counts ones.
+    #[inline(always)]
+    fn exponent_field(self) -> Self {
+        // SAFETY: see the macro.
+        unsafe {
+            let ones = _mm256_set1_ps(8388608.0);
+            let field = _mm256_castsi256_ps(_mm256_srli_epi32::<23>(_mm256_castps_si256(self.0)));
+            Self(_mm256_sub_ps(_mm256_or_ps(field, ones), ones))
+        }
+    }
+    #[inline(always)]
+    fn mantissa(self) -> Self {
+        // SAFETY: see the macro.
+        unsafe {
+            let sign_and_exponent = _mm256_set1_ps(f32::NEG_INFINITY);
+            Self(_mm256_or_ps(_mm256_andnot_ps(sign_and_exponent, self.0), _mm256_set1_ps(1.0)))
+        }
+    }
 }
 
 vector! {
@@ -303,6 +409,54 @@ vector! {
         // SAFETY: see the macro.
         Self(unsafe { _mm512_castsi512_pd(_mm512_slli_epi64::<52>(_mm512_castpd_si512(self.0))) })
     }
+    #[inline(always)]
+    fn neg(self) -> Self {
+        // SAFETY: see the macro.
+        Self(unsafe { _mm512_xor_pd(_mm512_set1_pd(-0.0), self.0) })
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: see the macro.
+        Self(unsafe { _mm512_sqrt_pd(self.0) })
+    }
+    #[inline(always)]
+    fn less_or_equal(self, other: Self) -> __mmask8 {
+        // SAFETY: see the macro.
+        unsafe { _mm512_cmp_pd_mask::<_CMP_LE_OQ>(self.0, other.0) }
+    }
+    #[inline(always)]
+    fn both(a: __mmask8, b: __mmask8) -> __mmask8 {
+        a & b
+    }
+    #[inline(always)]
+    fn either(a: __mmask8, b: __mmask8) -> __mmask8 {
+        a | b
+    }
+    #[inline(always)]
+    fn not(mask: __mmask8) -> __mmask8 {
+        !mask
+    }
+    #[inline(always)]
+    fn bits(mask: __mmask8) -> u32 {
+        mask.into()
+    }
+    #[inline(always)]
+    fn exponent_field(self) -> Self {
+        // SAFETY: see the macro.
+        unsafe {
+            let ones = _mm512_set1_pd(4503599627370496.0);
+            let field = _mm512_castsi512_pd(_mm512_srli_epi64::<52>(_mm512_castpd_si512(self.0)));
+            Self(_mm512_sub_pd(_mm512_or_pd(field, ones), ones))
+        }
+    }
+    #[inline(always)]
+    fn mantissa(self) -> Self {
+        // SAFETY: see the macro.
+        unsafe {
+            let sign_and_exponent = _mm512_set1_pd(f64::NEG_INFINITY);
+            Self(_mm512_or_pd(_mm512_andnot_pd(sign_and_exponent, self.0), _mm512_set1_pd(1.0)))
+        }
+    }
 }
 
 vector! {
@@ -350,5 +504,53 @@ vector! {
     fn exponent(self) -> Self {
         // SAFETY: see the macro.
         Self(unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(self.0))) })
+    }
+    #[inline(always)]
+    fn neg(self) -> Self {
+        // SAFETY: see the macro.
+        Self(unsafe { _mm512_xor_ps(_mm512_set1_ps(-0.0), self.0) })
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: see the macro.
+        Self(unsafe { _mm512_sqrt_ps(self.0) })
+    }
+    #[inline(always)]
+    fn less_or_equal(self, other: Self) -> __mmask16 {
+        // SAFETY: see the macro.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, other.0) }
+    }
+    #[inline(always)]
+    fn both(a: __mmask16, b: __mmask16) -> __mmask16 {
+        a & b
+    }
+    #[inline(always)]
+    fn either(a: __mmask16, b: __mmask16) -> __mmask16 {
+        a | b
+    }
+    #[inline(always)]
+    fn not(mask: __mmask16) -> __mmask16 {
+        !mask
+    }
+    #[inline(always)]
+    fn bits(mask: __mmask16) -> u32 {
+        mask.into()
+    }
+    #[inline(always)]
+    fn exponent_field(self) -> Self {
+        // SAFETY: see the macro.
+        unsafe {
+            let ones = _mm512_set1_ps(8388608.0);
+            let field = _mm512_castsi512_ps(_mm512_srli_epi32::<23>(_mm512_castps_si512(self.0)));
+            Self(_mm512_sub_ps(_mm512_or_ps(field, ones), ones))
+        }
+    }
+    #[inline(always)]
+    fn mantissa(self) -> Self {
+        // SAFETY: see the macro.
+        unsafe {
+            let sign_and_exponent = _mm512_set1_ps(f32::NEG_INFINITY);
+            Self(_mm512_or_ps(_mm512_andnot_ps(sign_and_exponent, self.0), _mm512_set1_ps(1.0)))
+        }
     }
 }
