@@ -1,5 +1,6 @@
 //! What a system offers: its value and its linearisation.
 
+use super::Marcher;
 use crate::Real;
 use crate::linalg::{Block, BlockMut};
 
@@ -97,4 +98,10 @@ pub trait Component<T: Real>: Send + Sync {
         params_bar: Option<&mut [T]>,
         scratch: &mut [T],
     );
+
+    /// The component's offer to take a solver's steps in vector lanes, if it makes one: [`Lift`](super::Lift) and
+    /// [`Swept`](super::Swept) do.
+    fn marcher(&self) -> Option<Marcher<'_, T>> {
+        None
+    }
 }

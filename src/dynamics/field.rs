@@ -13,6 +13,11 @@ pub trait Inputs<T: Real>: Send + Sync {
         &[]
     }
 
+    /// Whether no trajectory's inputs change in time (and so have no kinks).
+    fn constant(&self) -> bool {
+        false
+    }
+
     /// Writes `x(t)` of one trajectory (by its number in the whole problem) to `x`, `dim` numbers. `piece` is the stretch
     /// between kinks that a step lies in, `k` between kinks `k − 1` and `k`: at a kink itself, where `x` may jump, it says
     /// which side is meant.
@@ -31,6 +36,10 @@ pub struct Constants<T> {
 impl<T: Real> Inputs<T> for Constants<T> {
     fn dim(&self) -> usize {
         self.dim
+    }
+
+    fn constant(&self) -> bool {
+        true
     }
 
     fn at(&self, trajectory: usize, _piece: usize, _t: T, x: &mut [T]) {

@@ -1,5 +1,6 @@
 //! A user's own field or map, written once on a small array, as a component.
 
+use super::march::{March, Marcher, Plan, Slots, Steps};
 use super::{Component, Dual, ParamSpec, Scalar, Tangent};
 use crate::Real;
 use crate::linalg::{Block, BlockMut, Kernel, Pack, Vector, dispatch};
@@ -209,8 +210,27 @@ fn vjp<T: Real, const N: usize, const M: usize, const P: usize, const SWEPT: boo
     }
 }
 
+macro_rules! marching {
+    ($name:ident, $swept:literal) => {
+        impl<T: Real, F: SmallField<N, P>, const N: usize, const P: usize> March<T> for $name<F, N, P> {
+            fn march(
+                &self,
+                params: &[T],
+                plan: &Plan<T>,
+                slots: &mut Slots<T>,
+                attend: &mut dyn FnMut(&mut Slots<T>) -> bool,
+            ) {
+                dispatch(Steps::<T, F, N, P, $swept> { field: &self.0, params, plan, slots, attend });
+            }
+        }
+    };
+}
+
+marching!(Lift, false);
+marching!(Swept, true);
+
 macro_rules! lifted {
-    ($name:ident<$($size:ident),*>, $trait:ident<$($of:ident),*>, $m:ident, $swept:literal) => {
+    ($name:ident<$($size:ident),*>, $trait:ident<$($of:ident),*>, $m:ident, $swept:literal, |$self:ident| $marcher:expr) => {
         impl<T: Real, F: $trait<$($of),*>, $(const $size: usize),*> Component<T> for $name<F, $($size),*> {
             fn in_dim(&self) -> usize {
                 if $swept { N + P + 1 } else { N + 1 }
@@ -261,10 +281,14 @@ macro_rules! lifted {
             ) {
                 vjp::<T, N, $m, P, $swept>(slab, w, u_bar, params_bar);
             }
+
+            fn marcher(&$self) -> Option<Marcher<'_, T>> {
+                $marcher
+            }
         }
     };
 }
 
-lifted!(Lift<N, P>, SmallField<N, P>, N, false);
-lifted!(Swept<N, P>, SmallField<N, P>, N, true);
-lifted!(LiftMap<N, M, P>, SmallMap<N, M, P>, M, false);
+lifted!(Lift<N, P>, SmallField<N, P>, N, false, |self| Some(Marcher(self)));
+lifted!(Swept<N, P>, SmallField<N, P>, N, true, |self| Some(Marcher(self)));
+lifted!(LiftMap<N, M, P>, SmallMap<N, M, P>, M, false, |self| None);

@@ -10,6 +10,7 @@ mod component;
 mod dual;
 mod field;
 mod lift;
+mod march;
 pub mod testkit;
 
 pub use at_rest::AtRest;
@@ -17,4 +18,6 @@ pub use combine::{Beside, Chain, Identity, Sum};
 pub use component::{Component, ParamSpec, Tangent};
 pub use dual::{Dual, Scalar};
 pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
+pub(crate) use march::{March, Pace, Plan, Slots};
+pub use march::Marcher;
 pub use lift::{Lift, LiftMap, SmallField, SmallMap, Swept};

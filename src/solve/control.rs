@@ -2,6 +2,7 @@
 
 use super::tableau::Coefficients;
 use super::{TSIT5, Tableau};
+use crate::dynamics::Pace;
 use crate::{Error, Real, Result};
 
 /// How a trajectory's steps are chosen.
@@ -123,43 +124,39 @@ impl Options {
     }
 }
 
-/// The step-size controller, per lane. It works with logarithms of scaled errors.
+/// The step-size controller, lane by lane. It works with logarithms of scaled errors.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Controller<T> {
-    /// Exponents of this error and of the two before it.
-    exponents: [T; 3],
-    /// Exponent after a rejected attempt.
-    alone: T,
-}
+pub(crate) struct Controller<T>(Pace<T>);
 
 impl<T: Real> Controller<T> {
-    const SAFETY: f64 = 0.9;
-    const SHRINK: f64 = 0.2;
-    const GROW: f64 = 10.0;
-    /// The logarithm of the smallest error remembered (1e-4), so that one lucky step does not open the next one wide.
-    pub const LOG_FLOOR: f64 = -9.210340371976182;
+    /// What is remembered before the first step.
+    pub const LOG_FLOOR: f64 = Pace::<T>::LOG_FLOOR;
 
     pub fn new(gains: Gains, coefficients: &Coefficients<T>) -> Self {
         let order = coefficients.error_order as f64;
         let Gains { integral: i, proportional: p, derivative: d } = gains;
         let exponents = [-(i + p + d), p + 2.0 * d, -d].map(|x| T::of(x / order));
-        Self { exponents, alone: T::of(-1.0 / order) }
+        Self(Pace { exponents, alone: T::of(-1.0 / order) })
+    }
+
+    /// The arithmetic, for lanes side by side.
+    pub fn pace(&self) -> Pace<T> {
+        self.0
+    }
+
+    /// The logarithm of the root of a mean square error.
+    pub fn log_error(mean_square: T) -> T {
+        Pace::log_root_of_one(mean_square)
     }
 
     /// Factor for the next step after an accepted one, from the logarithms of the errors.
     pub fn after_accept(&self, log_error: T, before: [T; 2], just_rejected: bool) -> T {
-        let [a, b, c] = self.exponents;
-        let factor = T::of(Self::SAFETY) * (a * log_error + b * before[0] + c * before[1]).exp();
-        let most = if just_rejected { T::one() } else { T::of(Self::GROW) };
-        factor.max(T::of(Self::SHRINK)).min(most)
+        let most = T::of(if just_rejected { 1.0 } else { Pace::<T>::GROW });
+        self.0.factor_of_one(log_error, before, true, most)
     }
 
     /// Factor for another attempt after a rejected one; an error that is not finite shrinks the step as far as allowed.
     pub fn after_reject(&self, log_error: T) -> T {
-        if !log_error.is_finite() {
-            return T::of(Self::SHRINK);
-        }
-        let factor = T::of(Self::SAFETY) * (self.alone * log_error).exp();
-        factor.max(T::of(Self::SHRINK)).min(T::of(Self::SAFETY))
+        self.0.factor_of_one(log_error, [T::zero(); 2], false, T::one())
     }
 }
