@@ -8,7 +8,7 @@ use crate::models::{Anchor, Fitted, Prediction};
 use crate::series::grid::{MOST_ROWS, spread, stepped};
 use crate::series::read::{ReadOptions, read_csv};
 use crate::series::{Panel, RequestedTimes, read_times};
-use crate::solve::{self, INDEPENDENT_DOPRI5};
+use crate::solve::{self, Independent};
 use crate::train::{DataSpec, FitConfig};
 use crate::{Error, Result};
 use serde::Serialize;
@@ -53,8 +53,8 @@ struct Subject {
 pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()> {
     let (mut fitted, config) = load(&args.model)?;
     let method = args.method.clone().unwrap_or_else(|| fitted.solver.method.clone());
-    let independent = method == INDEPENDENT_DOPRI5;
-    if !independent {
+    let independent = Independent::named(&method);
+    if independent.is_none() {
         fitted.solver.method.clone_from(&method);
         // Whoever names another method or tolerance means steps of its own choice, unless a step is named too.
         let chosen = args.method.is_some() || args.rtol.is_some() || args.atol.is_some();
@@ -80,8 +80,9 @@ pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()>
         ));
     }
     let slices: Vec<&[f64]> = at.iter().map(Vec::as_slice).collect();
-    let prediction = if independent {
-        fitted.predict_independently(&subject.anchors, &slices, fitted.solver.rtol, fitted.solver.atol)?
+    let prediction = if let Some(independent) = independent {
+        let tolerances = (fitted.solver.rtol, fitted.solver.atol);
+        fitted.predict_independently(independent, &subject.anchors, &slices, tolerances)?
     } else {
         fitted.predict(&subject.anchors, &slices)?
     };

@@ -38,12 +38,46 @@ impl<T: Real> Inputs<T> for Constants<T> {
     }
 }
 
+/// When an event happens: where a function of state and time crosses zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crossing {
+    /// From negative to positive, along the direction of integration.
+    Rising,
+    /// From positive to negative.
+    Falling,
+    /// Either way.
+    Either,
+}
+
+/// What an event does.
+#[derive(Clone, Copy)]
+pub enum Effect<'a, T: Real> {
+    /// It is noted, and the trajectory goes on.
+    Record,
+    /// The trajectory ends.
+    Stop,
+    /// The state becomes the component's value: `dim` rows from state and time (`dim + 1` rows).
+    Jump(&'a dyn Component<T>),
+}
+
+/// An event of a vector field. Components take the field's parameters, or none.
+#[derive(Clone, Copy)]
+pub struct Event<'a, T: Real> {
+    /// The watched function: one row from state and time (`dim + 1` rows).
+    pub condition: &'a dyn Component<T>,
+    /// Which crossings of zero count.
+    pub crossing: Crossing,
+    /// What happens.
+    pub effect: Effect<'a, T>,
+}
+
 /// A vector field `dy/dt = f(t, y, x(t); θ)`: a component whose arguments are the state, then the inputs, then time, as
-/// far as it takes them, and whose output is the state's derivative.
+/// far as it takes them, and whose output is the state's derivative. It may have events that interrupt the flow.
 pub struct Field<'a, T: Real, C: Component<T> + ?Sized> {
     pub(crate) component: &'a C,
     pub(crate) inputs: Option<&'a dyn Inputs<T>>,
     pub(crate) timed: bool,
+    pub(crate) events: &'a [Event<'a, T>],
 }
 
 impl<T: Real, C: Component<T> + ?Sized> Clone for Field<'_, T, C> {
@@ -79,6 +113,33 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Field<'a, T, C> {
         Self::build(component, Some(inputs), timed)
     }
 
+    /// The same field with events.
+    ///
+    /// # Errors
+    /// If an event's component does not take state and time, does not give what its place asks for, or has parameters of
+    /// its own.
+    pub fn with_events(self, events: &'a [Event<'a, T>]) -> Result<Self> {
+        let dim = self.state_dim();
+        for (k, event) in events.iter().enumerate() {
+            let jump = match event.effect {
+                Effect::Jump(jump) => Some((jump, dim)),
+                Effect::Record | Effect::Stop => None,
+            };
+            for (component, rows) in [(event.condition, 1)].into_iter().chain(jump) {
+                if (component.in_dim(), component.out_dim()) != (dim + 1, rows) {
+                    let found = format!("{} to {}", component.in_dim(), component.out_dim());
+                    return Err(Error::shape(format!("rows of event {k}"), format!("{} to {rows}", dim + 1), found));
+                }
+                let count = component.param_count();
+                if count != 0 && count != self.component.param_count() {
+                    let expected = format!("none, or the field's {}", self.component.param_count());
+                    return Err(Error::shape(format!("parameters of event {k}"), expected, count));
+                }
+            }
+        }
+        Ok(Self { events, ..self })
+    }
+
     fn build(component: &'a C, inputs: Option<&'a dyn Inputs<T>>, timed: bool) -> Result<Self> {
         let expected = component.out_dim() + inputs.map_or(0, |x| x.dim()) + usize::from(timed);
         if component.in_dim() != expected || component.out_dim() == 0 {
@@ -88,7 +149,7 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Field<'a, T, C> {
                 component.in_dim(),
             ));
         }
-        Ok(Self { component, inputs, timed })
+        Ok(Self { component, inputs, timed, events: &[] })
     }
 
     /// Rows of the state.

@@ -16,5 +16,5 @@ pub use at_rest::AtRest;
 pub use combine::{Beside, Chain, Identity, Sum};
 pub use component::{Component, ParamSpec, Tangent};
 pub use dual::{Dual, Scalar};
-pub use field::{Constants, Field, Inputs};
+pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
 pub use lift::{Lift, LiftMap, SmallField, SmallMap};

@@ -7,10 +7,11 @@
 mod discrete;
 mod pull;
 mod push;
+mod saltation;
 
 pub use discrete::{Gradient, gradient};
-pub use pull::pull;
-pub use push::push;
+pub use pull::{pull, pull_with_events};
+pub use push::{Pushed, push};
 
 #[cfg(test)]
 mod tests;

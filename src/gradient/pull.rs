@@ -1,19 +1,21 @@
 //! Cotangents, from the outputs back to the start.
 
+use super::saltation;
 use crate::dynamics::{Component, Field};
-use crate::linalg::{self, Block, BlockMut};
+use crate::linalg::{Block, BlockMut};
 use crate::solve::engine::Engine;
-use crate::solve::{Options, Problem, Recording, Report, Solution};
-use crate::solve::{Origin, Tape};
+use crate::solve::stepper::{Back, Stepper, Within};
+use crate::solve::tape::{Mark, Origin, Round};
+use crate::solve::{Options, Problem, Recording, Report, Solution, Tape};
 use crate::{Error, Real, Result};
 
 /// Pulls cotangents of the output states (`outputs_bar`, `rows × dim`, one row after another) back through the steps
 /// that [`integrate`](crate::solve::integrate) recorded: adds to `params_bar` and returns the starts' cotangents, one
-/// trajectory after another.
+/// trajectory after another. Events and jumps are passed by the transposes of their saltation matrices.
 ///
 /// Field, parameters, problem and options must be those of the forward pass. A tape and checkpoints give the same bits.
-/// Cost: one VJP a recorded evaluation, and with checkpoints one more forward pass. Rows that a failed trajectory did
-/// not reach take no part; give them zero.
+/// Cost: one VJP a recorded evaluation, and with checkpoints one more forward pass. Rows that a trajectory did not reach
+/// take no part; give them zero.
 ///
 /// # Errors
 /// If nothing was recorded or sizes differ.
@@ -26,9 +28,26 @@ pub fn pull<T: Real, C: Component<T> + ?Sized>(
     outputs_bar: &[T],
     params_bar: &mut [T],
 ) -> Result<Vec<T>> {
+    pull_with_events(field, params, problem, options, recording, (outputs_bar, &[]), params_bar)
+}
+
+/// [`pull`] with cotangents of the occurrences of events too: `bars` is that of the outputs and that of the occurrences,
+/// `occurrences × (1 + dim)` in the solution's order (of the time, then of the state just before a jump), or nothing.
+///
+/// # Errors
+/// As [`pull`].
+pub fn pull_with_events<T: Real, C: Component<T> + ?Sized>(
+    field: Field<T, C>,
+    params: &[T],
+    problem: &Problem<T>,
+    options: &Options,
+    recording: &mut Recording<T>,
+    bars: (&[T], &[T]),
+    params_bar: &mut [T],
+) -> Result<Vec<T>> {
     let dim = field.state_dim();
-    if outputs_bar.len() != problem.times.len() * dim {
-        return Err(Error::shape("output cotangents", problem.times.len() * dim, outputs_bar.len()));
+    if bars.0.len() != problem.times.len() * dim {
+        return Err(Error::shape("output cotangents", problem.times.len() * dim, bars.0.len()));
     }
     problem.check(dim)?;
     if params.len() != field.component.param_count() {
@@ -38,7 +57,8 @@ pub fn pull<T: Real, C: Component<T> + ?Sized>(
         return Err(Error::shape("parameter cotangents", field.component.param_count(), params_bar.len()));
     }
     let mut engine = Engine::new(field, params, *problem, options);
-    let mut back = Back::new(&engine, problem.len(), outputs_bar, params_bar);
+    let back = Back::new(&engine.stepper, problem.len(), params_bar);
+    let mut pass = Pass { dim, outputs_bar: bars.0, occurrences_bar: bars.1, back };
     let mut starts_bar = vec![T::zero(); problem.len() * dim];
     match recording {
         Recording::Nothing => {
@@ -48,178 +68,128 @@ pub fn pull<T: Real, C: Component<T> + ?Sized>(
             ));
         }
         Recording::Tape(tape) => {
-            back.rounds(&engine, tape);
-            back.start(&engine, &tape.start, &mut starts_bar);
+            pass.check_occurrences(tape.occurrences())?;
+            pass.rounds(&mut engine.stepper, tape);
+            pass.start(&engine.stepper, &tape.start, &mut starts_bar);
         }
         Recording::Checkpoints(checkpoints) => {
+            pass.check_occurrences(checkpoints.occurrences)?;
             // The replayed stretches write their outputs and counts here; they are known already.
             let mut again = Solution {
-                states: vec![T::zero(); outputs_bar.len()],
+                states: vec![T::zero(); bars.0.len()],
                 reports: vec![Report::default(); problem.len()],
+                occurrences: Vec::new(),
             };
+            let mut happened = checkpoints.occurrences;
             for saved in checkpoints.saved.iter().rev() {
                 let (mut lanes, tape) = (saved.clone(), &mut checkpoints.tape);
                 tape.clear();
+                again.occurrences.clear();
                 for _ in 0..checkpoints.every {
                     if !engine.round(&mut lanes, &mut again, Some(tape)) {
                         break;
                     }
                 }
-                back.rounds(&engine, tape);
+                // Numbers of occurrences count from the stretch's first.
+                happened -= again.occurrences.len();
+                for event in tape.marks.iter_mut().filter_map(|mark| mark.event.as_mut()) {
+                    event.occurrence += happened;
+                }
+                pass.rounds(&mut engine.stepper, tape);
             }
-            back.start(&engine, &checkpoints.start, &mut starts_bar);
+            pass.start(&engine.stepper, &checkpoints.start, &mut starts_bar);
         }
     }
     Ok(starts_bar)
 }
 
-/// The cotangents on their way back.
-struct Back<'a, T> {
+/// One way back.
+struct Pass<'a, T> {
     dim: usize,
     outputs_bar: &'a [T],
-    params_bar: &'a mut [T],
-    /// Cotangent of the state, `dim × lanes`.
-    state: Vec<T>,
-    /// Cotangent of the field at that state, which the step before computed as its last stage, `dim × lanes`.
-    slope: Vec<T>,
-    /// Cotangents of the stages, `stages × (dim × lanes)`.
-    stages: Vec<T>,
-    /// Cotangent of the state at the beginning of a step.
-    begin: Vec<T>,
-    /// Cotangent of a stage's arguments.
-    arguments: Vec<T>,
-    scratch: Vec<T>,
-    spread: Vec<T>,
+    occurrences_bar: &'a [T],
+    back: Back<'a, T>,
 }
 
-impl<'a, T: Real> Back<'a, T> {
-    fn new<C: Component<T> + ?Sized>(
-        engine: &Engine<T, C>,
-        lanes: usize,
-        outputs_bar: &'a [T],
-        params_bar: &'a mut [T],
-    ) -> Self {
-        let dim = engine.field.state_dim();
-        let component = engine.field.component;
-        Self {
-            dim,
-            outputs_bar,
-            params_bar,
-            state: Vec::new(),
-            slope: Vec::new(),
-            stages: vec![T::zero(); engine.method.stages * dim * lanes],
-            begin: vec![T::zero(); dim * lanes],
-            arguments: vec![T::zero(); component.in_dim() * lanes],
-            scratch: vec![T::zero(); component.scratch_len() * lanes],
-            spread: Vec::new(),
+impl<T: Real> Pass<'_, T> {
+    fn check_occurrences(&self, happened: usize) -> Result<()> {
+        let (expected, found) = (happened * (1 + self.dim), self.occurrences_bar.len());
+        if found == 0 || found == expected {
+            Ok(())
+        } else {
+            Err(Error::shape("cotangents of occurrences", expected, found))
         }
     }
 
-    fn rounds<C: Component<T> + ?Sized>(&mut self, engine: &Engine<T, C>, tape: &Tape<T>) {
+    fn rounds<C: Component<T> + ?Sized>(&mut self, stepper: &mut Stepper<T, C>, tape: &Tape<T>) {
         for round in tape.rounds.iter().rev() {
             if let Some(kept) = &round.kept {
-                self.readmit(&tape.kept[kept.clone()], round.lanes);
-            } else if self.state.is_empty() {
-                self.readmit(&[], round.lanes);
+                self.back.readmit(&tape.kept[kept.clone()], round.lanes);
+            } else if self.back.state.is_empty() {
+                self.back.readmit(&[], round.lanes);
             }
-            self.round(engine, tape, round);
+            let mut within = Vec::new();
+            for mark in tape.marks[round.marks.clone()].iter().rev() {
+                within.extend(self.mark(stepper, mark, round));
+            }
+            for output in &tape.outputs[round.outputs.clone()] {
+                let bar = self.outputs_bar[output.row * self.dim..][..self.dim].to_vec();
+                within.push(Within { lane: output.lane, theta: output.theta, bar });
+            }
+            self.back.round(stepper, tape, round, &within);
         }
     }
 
-    /// Makes room for the lanes that left after a round: nothing depends on where they went from there.
-    fn readmit(&mut self, kept: &[usize], lanes: usize) {
-        for x in [&mut self.state, &mut self.slope] {
-            self.spread.clear();
-            self.spread.resize(self.dim * lanes, T::zero());
-            for i in 0..self.dim {
-                for (from, &to) in kept.iter().enumerate() {
-                    self.spread[i * lanes + to] = x[i * kept.len() + from];
-                }
+    /// Takes one lane's cotangents to before an event or a kink. What reaches the continuous extension is returned.
+    fn mark<C: Component<T> + ?Sized>(
+        &mut self,
+        stepper: &Stepper<T, C>,
+        mark: &Mark<T>,
+        round: &Round,
+    ) -> Option<Within<T>> {
+        let (dim, lanes, lane) = (self.dim, round.lanes, mark.lane);
+        let component = stepper.field.component;
+        let column = |block: &[T]| (0..dim).map(|i| block[i * lanes + lane]).collect::<Vec<T>>();
+        if let Some(slab) = &mark.restart {
+            let w = column(&self.back.slope);
+            let mut bar = vec![T::zero(); component.in_dim()];
+            let (slab, out) = (Block { data: slab, lanes: 1 }, BlockMut::new(&mut bar, 1));
+            let onto = Some(&mut *self.back.params_bar);
+            component.vjp(stepper.params, slab, Block::new(&w, 1), out, onto, &mut self.back.scratch);
+            for i in 0..dim {
+                self.back.state[i * lanes + lane] += bar[i];
+                self.back.slope[i * lanes + lane] = T::zero();
             }
-            std::mem::swap(x, &mut self.spread);
         }
+        let event = mark.event.as_ref()?;
+        let own = self.occurrences_bar.get(event.occurrence * (1 + dim)..(event.occurrence + 1) * (1 + dim));
+        let (time, state) = own.map_or((T::zero(), vec![T::zero(); dim]), |bar| (bar[0], bar[1..].to_vec()));
+        let after = event.jump.as_ref().map(|_| column(&self.back.state));
+        let params_bar = &mut *self.back.params_bar;
+        let bar = saltation::pull(&stepper.field, event, stepper.params, (time, state), after.as_deref(), params_bar);
+        if let Some(theta) = event.theta {
+            return Some(Within { lane, theta, bar });
+        }
+        (0..dim).for_each(|i| self.back.state[i * lanes + lane] = bar[i]);
+        None
     }
 
-    fn round<C: Component<T> + ?Sized>(&mut self, engine: &Engine<T, C>, tape: &Tape<T>, round: &crate::solve::Round) {
-        let (dim, lanes, method) = (self.dim, round.lanes, &engine.method);
-        let block = dim * lanes;
-        let steps = &tape.steps[round.first..][..lanes];
-        let accepted = &tape.accepted[round.first..][..lanes];
-        let last = method.stages - 1;
-        let slab_len = engine.field.component.slab_len() * lanes;
-
-        // What reaches the step's result, and what reaches the stages from the outputs and from the next step.
-        self.stages[..method.stages * block].fill(T::zero());
-        self.begin[..block].fill(T::zero());
-        for output in &tape.outputs[round.outputs.clone()] {
-            let bar = &self.outputs_bar[output.row * dim..][..dim];
-            for (i, &bar) in bar.iter().enumerate() {
-                self.begin[i * lanes + output.lane] += bar;
-            }
-            for j in 0..method.stages {
-                let weight = steps[output.lane] * method.dense_weight(j, output.theta);
-                for (i, &bar) in bar.iter().enumerate() {
-                    self.stages[(j * dim + i) * lanes + output.lane] += weight * bar;
-                }
-            }
-        }
-        for i in 0..block {
-            if accepted[i % lanes] {
-                self.stages[last * block + i] += self.slope[i];
-            }
-        }
-        for j in (1..=last).rev() {
-            let (before, at) = self.stages.split_at_mut(j * block);
-            let first = round.slabs + (j - 1) * slab_len;
-            let component = engine.field.component;
-            component.vjp(
-                engine.params,
-                Block::new(&tape.slabs[first..first + slab_len], lanes),
-                Block::new(&at[..block], lanes),
-                BlockMut::new(&mut self.arguments[..component.in_dim() * lanes], lanes),
-                Some(self.params_bar),
-                &mut self.scratch,
-            );
-            let stage_state = &mut self.arguments[..block];
-            if j == last {
-                for i in 0..block {
-                    if accepted[i % lanes] {
-                        stage_state[i] += self.state[i];
-                    }
-                }
-            }
-            for &(l, a) in &method.a[j] {
-                linalg::scaled_add(a, steps, stage_state, &mut before[l * block..(l + 1) * block]);
-            }
-            self.begin[..block].iter_mut().zip(&*stage_state).for_each(|(b, &s)| *b += s);
-        }
-        for i in 0..block {
-            if accepted[i % lanes] {
-                self.state[i] = self.begin[i];
-                self.slope[i] = self.stages[i];
-            } else {
-                // A refused attempt passes cotangents by, but shares its first stage with the next.
-                debug_assert!(self.stages[i] == T::zero());
-            }
-        }
-    }
-
-    fn start<C: Component<T> + ?Sized>(&mut self, engine: &Engine<T, C>, start: &Origin<T>, starts_bar: &mut [T]) {
-        let (dim, lanes) = (self.dim, start.ids.len());
+    fn start<C: Component<T> + ?Sized>(&mut self, stepper: &Stepper<T, C>, start: &Origin<T>, starts_bar: &mut [T]) {
+        let (dim, lanes, back) = (self.dim, start.ids.len(), &mut self.back);
         if lanes > 0 {
-            let component = engine.field.component;
+            let component = stepper.field.component;
             component.vjp(
-                engine.params,
+                stepper.params,
                 Block::new(&start.slab, lanes),
-                Block::new(&self.slope, lanes),
-                BlockMut::new(&mut self.arguments[..component.in_dim() * lanes], lanes),
-                Some(self.params_bar),
-                &mut self.scratch,
+                Block::new(&back.slope, lanes),
+                BlockMut::new(&mut back.arguments[..component.in_dim() * lanes], lanes),
+                Some(back.params_bar),
+                &mut back.scratch,
             );
             for (lane, &id) in start.ids.iter().enumerate() {
                 for i in 0..dim {
                     let at = i * lanes + lane;
-                    starts_bar[id * dim + i] = self.state[at] + self.arguments[at];
+                    starts_bar[id * dim + i] = back.state[at] + back.arguments[at];
                 }
             }
         }

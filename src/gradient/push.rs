@@ -1,16 +1,28 @@
 //! Tangents, from the start forward to the outputs.
 
-use crate::dynamics::{Component, Field, Tangent};
-use crate::linalg::{self, Block, BlockMut};
-use crate::solve::engine::Engine;
-use crate::solve::{Options, Problem, Round, Tape};
+use super::saltation;
+use crate::dynamics::{Component, Field};
+use crate::linalg::{Block, BlockMut};
+use crate::solve::stepper::{Ahead, Stepper};
+use crate::solve::tape::{Mark, Round};
+use crate::solve::{Options, Problem, Tape};
 use crate::{Error, Real, Result};
 
-/// Pushes one direction a trajectory through recorded steps: `starts_dot` (one trajectory after another) and, where
-/// wanted, `params_dot`, the same direction in the parameters for every trajectory. Returns the outputs' tangents,
-/// `rows × dim`.
+/// Tangents of what a solve gave.
+#[derive(Clone, Debug)]
+pub struct Pushed<T> {
+    /// Of the output states: `tangents × rows × dim`.
+    pub outputs: Vec<T>,
+    /// Of the occurrences of events, `tangents × occurrences × (1 + dim)`: of the time, then of the state just before a
+    /// jump, the event's time moving along.
+    pub occurrences: Vec<T>,
+}
+
+/// Pushes tangents through recorded steps: `starts_dot` holds `tangents × trajectories × dim` numbers and, where wanted,
+/// `params_dot` `tangents × parameters`, each direction the same for every trajectory. Events and jumps are passed by
+/// their saltation matrices.
 ///
-/// Cost: one JVP a recorded evaluation.
+/// Cost: one JVP with all tangents a recorded evaluation.
 ///
 /// # Errors
 /// If sizes differ.
@@ -22,125 +34,150 @@ pub fn push<T: Real, C: Component<T> + ?Sized>(
     tape: &Tape<T>,
     starts_dot: &[T],
     params_dot: Option<&[T]>,
-) -> Result<Vec<T>> {
+) -> Result<Pushed<T>> {
     let dim = field.state_dim();
-    if starts_dot.len() != problem.len() * dim {
-        return Err(Error::shape("start tangents", problem.len() * dim, starts_dot.len()));
-    }
     problem.check(dim)?;
-    if params.len() != field.component.param_count() {
-        return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
+    let each = problem.len() * dim;
+    let groups = if each == 0 { 0 } else { starts_dot.len() / each };
+    if groups * each != starts_dot.len() {
+        return Err(Error::shape("start tangents", format!("a multiple of {each}"), starts_dot.len()));
     }
-    if let Some(direction) = params_dot.filter(|d| d.len() != params.len()) {
-        return Err(Error::shape("parameter tangent", params.len(), direction.len()));
+    let count = field.component.param_count();
+    if params.len() != count {
+        return Err(Error::shape("parameters of the field", count, params.len()));
     }
-    let engine = Engine::new(field, params, *problem, options);
-    let mut outputs = vec![T::zero(); problem.times.len() * dim];
-    for &(id, row) in &tape.start.outputs {
-        outputs[row * dim..][..dim].copy_from_slice(&starts_dot[id * dim..][..dim]);
+    if let Some(direction) = params_dot.filter(|d| d.len() != groups * count) {
+        return Err(Error::shape("parameter tangents", groups * count, direction.len()));
+    }
+    let (rows, happened) = (problem.times.len(), tape.occurrences());
+    let mut out = Pushed {
+        outputs: vec![T::zero(); groups * rows * dim],
+        occurrences: vec![T::zero(); groups * happened * (1 + dim)],
+    };
+    for g in 0..groups {
+        for &(id, row) in &tape.start.outputs {
+            let start = &starts_dot[g * each + id * dim..][..dim];
+            out.outputs[(g * rows + row) * dim..][..dim].copy_from_slice(start);
+        }
     }
     let lanes = tape.start.ids.len();
-    if lanes == 0 {
-        return Ok(outputs);
+    if lanes == 0 || groups == 0 {
+        return Ok(out);
     }
-    let component = field.component;
-    let mut ahead = Ahead {
-        state: vec![T::zero(); dim * lanes],
-        slope: vec![T::zero(); dim * lanes],
-        stages: vec![T::zero(); engine.method.stages * dim * lanes],
-        arguments: vec![T::zero(); component.in_dim() * lanes],
-        params: params_dot.map(|d| d.iter().flat_map(|&d| std::iter::repeat_n(d, lanes)).collect()),
-        scratch: vec![T::zero(); component.scratch_len() * lanes],
-    };
-    for (lane, &id) in tape.start.ids.iter().enumerate() {
-        (0..dim).for_each(|i| ahead.state[i * lanes + lane] = starts_dot[id * dim + i]);
+    let mut stepper = Stepper::new(field, params, options, lanes);
+    let mut ahead = Ahead::new(&stepper, groups, lanes, params_dot);
+    for g in 0..groups {
+        for (lane, &id) in tape.start.ids.iter().enumerate() {
+            for i in 0..dim {
+                ahead.state[(i * groups + g) * lanes + lane] = starts_dot[g * each + id * dim + i];
+            }
+        }
     }
-    ahead.arguments[..dim * lanes].copy_from_slice(&ahead.state);
-    let mut slope = std::mem::take(&mut ahead.slope);
-    ahead.jvp(&engine, Block::new(&tape.start.slab, lanes), &mut slope);
-    ahead.slope = slope;
+    ahead.begin(&stepper, Block::new(&tape.start.slab, lanes));
+    let mut pass = Pass { groups, rows, happened, params_dot, out: &mut out };
     for round in &tape.rounds {
-        ahead.round(&engine, tape, round, &mut outputs);
+        ahead.stages(&mut stepper, tape, round);
+        pass.outputs(&stepper, &ahead, tape, round);
+        let events = pass.events(&stepper, &ahead, tape, round);
+        ahead.advance(&stepper, &tape.outcomes[round.first..][..round.lanes]);
+        pass.marks(&stepper, &mut ahead, tape, round, events);
         if let Some(kept) = &round.kept {
             ahead.keep(&tape.kept[kept.clone()], round.lanes);
         }
     }
-    Ok(outputs)
+    Ok(out)
 }
 
-/// The tangents on their way, blocks of one lane a trajectory.
-struct Ahead<T> {
-    state: Vec<T>,
-    slope: Vec<T>,
-    stages: Vec<T>,
-    arguments: Vec<T>,
-    params: Option<Vec<T>>,
-    scratch: Vec<T>,
+struct Pass<'a, T> {
+    groups: usize,
+    rows: usize,
+    happened: usize,
+    params_dot: Option<&'a [T]>,
+    out: &'a mut Pushed<T>,
 }
 
-impl<T: Real> Ahead<T> {
-    fn jvp<C: Component<T> + ?Sized>(&mut self, engine: &Engine<T, C>, slab: Block<T>, out: &mut [T]) {
-        let (component, lanes) = (engine.field.component, slab.lanes);
-        let tangent = Tangent {
-            arguments: Block::new(&self.arguments[..component.in_dim() * lanes], lanes),
-            params: self.params.as_ref().map(|p| Block::new(&p[..component.param_count() * lanes], lanes)),
-        };
-        component.jvp(engine.params, slab, tangent, BlockMut::new(out, lanes), &mut self.scratch);
-    }
-
-    fn round<C: Component<T> + ?Sized>(
+impl<T: Real> Pass<'_, T> {
+    fn outputs<C: Component<T> + ?Sized>(
         &mut self,
-        engine: &Engine<T, C>,
+        stepper: &Stepper<T, C>,
+        ahead: &Ahead<T>,
         tape: &Tape<T>,
         round: &Round,
-        outputs: &mut [T],
     ) {
-        let (dim, lanes, method) = (engine.field.state_dim(), round.lanes, &engine.method);
-        let block = dim * lanes;
-        let steps = &tape.steps[round.first..][..lanes];
-        let slab_len = engine.field.component.slab_len() * lanes;
-        let mut stages = std::mem::take(&mut self.stages);
-        stages[..block].copy_from_slice(&self.slope);
-        for j in 1..method.stages {
-            let (known, unknown) = stages.split_at_mut(j * block);
-            // Inputs and time below the state do not vary: their rows stay zero.
-            linalg::combine(&self.state, steps, &method.a[j], known, block, &mut self.arguments[..block]);
-            let first = round.slabs + (j - 1) * slab_len;
-            self.jvp(engine, Block::new(&tape.slabs[first..first + slab_len], lanes), &mut unknown[..block]);
-        }
+        let dim = stepper.dim();
         for output in &tape.outputs[round.outputs.clone()] {
-            for i in 0..dim {
-                let mut sum = T::zero();
-                for j in 0..method.stages {
-                    sum += method.dense_weight(j, output.theta) * stages[(j * dim + i) * lanes + output.lane];
-                }
-                outputs[output.row * dim + i] = self.state[i * lanes + output.lane] + steps[output.lane] * sum;
+            for g in 0..self.groups {
+                let to = &mut self.out.outputs[(g * self.rows + output.row) * dim..][..dim];
+                let h = tape.steps[round.first + output.lane];
+                ahead.dense(stepper, (g, output.lane, round.lanes), h, output.theta, to);
             }
         }
-        for i in 0..block {
-            if tape.accepted[round.first + i % lanes] {
-                self.state[i] = self.arguments[i];
-                self.slope[i] = stages[(method.stages - 1) * block + i];
-            }
-        }
-        self.stages = stages;
     }
 
-    fn keep(&mut self, kept: &[usize], lanes: usize) {
-        let pack = |x: &mut Vec<T>| {
-            let rows = x.len() / lanes;
-            for i in 0..rows {
-                for (to, &from) in kept.iter().enumerate() {
-                    x[i * kept.len() + to] = x[i * lanes + from];
+    /// Tangents of the states at the events within the steps, before the lanes move on: a block a mark.
+    fn events<C: Component<T> + ?Sized>(
+        &self,
+        stepper: &Stepper<T, C>,
+        ahead: &Ahead<T>,
+        tape: &Tape<T>,
+        round: &Round,
+    ) -> Vec<Vec<T>> {
+        let dim = stepper.dim();
+        let at = |mark: &Mark<T>| {
+            let Some(theta) = mark.event.as_ref().and_then(|event| event.theta) else { return Vec::new() };
+            let mut states = vec![T::zero(); self.groups * dim];
+            let h = tape.steps[round.first + mark.lane];
+            for (g, state) in states.chunks_exact_mut(dim).enumerate() {
+                ahead.dense(stepper, (g, mark.lane, round.lanes), h, theta, state);
+            }
+            states
+        };
+        tape.marks[round.marks.clone()].iter().map(at).collect()
+    }
+
+    /// Takes lanes through events and kinks.
+    fn marks<C: Component<T> + ?Sized>(
+        &mut self,
+        stepper: &Stepper<T, C>,
+        ahead: &mut Ahead<T>,
+        tape: &Tape<T>,
+        round: &Round,
+        states: Vec<Vec<T>>,
+    ) {
+        let (dim, field) = (stepper.dim(), stepper.field);
+        let count = field.component.param_count();
+        for (mark, states) in tape.marks[round.marks.clone()].iter().zip(states) {
+            for g in 0..self.groups {
+                let place = |i: usize| (i * self.groups + g) * round.lanes + mark.lane;
+                let direction = self.params_dot.map(|d| &d[g * count..(g + 1) * count]);
+                if let Some(event) = &mark.event {
+                    // A further event at the same moment begins where the one before it left off.
+                    let before: Vec<T> = match event.theta {
+                        Some(_) => states[g * dim..(g + 1) * dim].to_vec(),
+                        None => (0..dim).map(|i| ahead.state[place(i)]).collect(),
+                    };
+                    let passed = saltation::push(&field.events[event.event], event, stepper.params, &before, direction);
+                    let to = &mut self.out.occurrences[(g * self.happened + event.occurrence) * (1 + dim)..][..1 + dim];
+                    to[0] = passed.time;
+                    to[1..].copy_from_slice(&passed.at_event);
+                    if let Some(after) = passed.after {
+                        (0..dim).for_each(|i| ahead.state[place(i)] = after[i]);
+                    }
+                }
+                if let Some(slab) = &mark.restart {
+                    let mut along = vec![T::zero(); field.component.in_dim()];
+                    (0..dim).for_each(|i| along[i] = ahead.state[place(i)]);
+                    let (mut slope, mut scratch) =
+                        (vec![T::zero(); dim], vec![T::zero(); field.component.scratch_len()]);
+                    let tangent = crate::dynamics::Tangent {
+                        arguments: Block::new(&along, 1),
+                        params: direction.map(|d| Block::new(d, 1)),
+                    };
+                    let (slab, out) = (Block { data: slab, lanes: 1 }, BlockMut::new(&mut slope, 1));
+                    field.component.jvp(stepper.params, slab, tangent, out, &mut scratch);
+                    (0..dim).for_each(|i| ahead.slope[place(i)] = slope[i]);
                 }
             }
-            x.truncate(rows * kept.len());
-        };
-        pack(&mut self.state);
-        pack(&mut self.slope);
-        self.arguments.fill(T::zero());
-        if let Some(params) = &mut self.params {
-            pack(params);
         }
     }
 }

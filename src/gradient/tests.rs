@@ -3,6 +3,7 @@
 use super::*;
 use crate::dynamics::{Component, Field};
 use crate::nn::{Activation, Mlp, fan_in_normal};
+use crate::solve::tape::Outcome;
 use crate::solve::{Control, METHODS, Options, Problem, Recording, Tableau, Tape, integrate, solve};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -102,7 +103,7 @@ fn textbook(case: &Case, params: &[f64], start: &[f64], tableau: &Tableau, tape:
     for &(_, row) in &tape.start.outputs {
         outputs[3 * row..3 * row + 3].copy_from_slice(&y);
     }
-    for round in tape.rounds.iter().filter(|round| tape.accepted[round.first]) {
+    for round in tape.rounds.iter().filter(|round| tape.outcomes[round.first] == Outcome::Whole) {
         let h = tape.steps[round.first];
         let mut k: Vec<[f64; 3]> = Vec::new();
         for j in 0..tableau.stages() {
@@ -167,7 +168,7 @@ proptest! {
             let w = random_like(states.len(), seed);
             let (dp, ds) = (random_like(case.params.len(), seed + 1), random_like(case.starts.len(), seed + 2));
             let forward =
-                push(case.field(), &case.params, &case.problem(), &options, &tape, &ds, Some(&dp)).unwrap();
+                push(case.field(), &case.params, &case.problem(), &options, &tape, &ds, Some(&dp)).unwrap().outputs;
             let mut params_bar = vec![0.0; case.params.len()];
             let mut recording = Recording::Tape(*tape);
             let starts_bar =

@@ -113,11 +113,11 @@ impl Search<'_> {
         for (r, &cell) in cells.iter().enumerate() {
             residuals[r] = seen[cell] - target.values[cell];
         }
-        for j in 0..dim {
-            let mut direction = vec![0.0; dim];
-            direction[j] = 1.0;
-            let tangents = push(field, field_params, &problem, self.options, tape(&self.tape)?, &direction, None)?;
-            let moved = observe(&tangents);
+        let directions = DMatrix::<f64>::identity(dim, dim);
+        let (options, tape) = (self.options, tape(&self.tape)?);
+        let tangents = push(field, field_params, &problem, options, tape, directions.as_slice(), None)?.outputs;
+        for (j, tangent) in tangents.chunks(solution.states.len().max(1)).enumerate() {
+            let moved = observe(tangent);
             for (r, &cell) in cells.iter().enumerate() {
                 jacobian[(r, j)] = moved[cell] - zero[cell];
             }

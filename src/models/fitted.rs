@@ -6,7 +6,9 @@ use super::{Conditioning, EncoderTape, History, ModelSpec, NeuralOde, Noise};
 use crate::dynamics::{Component, Field};
 use crate::series::Panel;
 use crate::series::scale::Scaling;
-use crate::solve::{Failure, Options, Problem, Solution, SolverSpec, map_chunks, solve, solve_independently};
+use crate::solve::{
+    Failure, Independent, Options, Problem, Solution, SolverSpec, map_chunks, solve, solve_independently,
+};
 use crate::{Error, Result};
 
 /// A state from which a series is predicted, in the model's units.
@@ -216,13 +218,21 @@ impl Fitted {
         self.predict_by(anchors, at, |field, params, problem| solve(field, params, problem, &options))
     }
 
-    /// As [`predict`](Self::predict), with the method of the `ode_solvers` crate at these tolerances: an independent
+    /// As [`predict`](Self::predict), with a method of the `ode_solvers` crate at these tolerances: an independent
     /// check of this crate's own solvers.
     ///
     /// # Errors
     /// As [`predict`](Self::predict); also if a tolerance is not positive.
-    pub fn predict_independently(&self, anchors: &[Anchor], at: &[&[f64]], rtol: f64, atol: f64) -> Result<Prediction> {
-        self.predict_by(anchors, at, |field, params, problem| solve_independently(field, params, problem, rtol, atol))
+    pub fn predict_independently(
+        &self,
+        method: Independent,
+        anchors: &[Anchor],
+        at: &[&[f64]],
+        (rtol, atol): (f64, f64),
+    ) -> Result<Prediction> {
+        self.predict_by(anchors, at, |field, params, problem| {
+            solve_independently(method, field, params, problem, rtol, atol)
+        })
     }
 
     fn predict_by(
@@ -291,7 +301,7 @@ impl Fitted {
         Failure {
             time: self.scaling.inverse_time(failure.time),
             step: failure.step * self.scaling.time_unit,
-            reason: failure.reason,
+            ..*failure
         }
     }
 

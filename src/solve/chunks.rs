@@ -74,15 +74,21 @@ pub fn solve<T: Real, C: Component<T> + ?Sized>(
     let parts = map_chunks(problem.len(), |range| {
         let mut row_ptr = Vec::new();
         let shifted = field.inputs.map(|inputs| Shifted { inputs, by: range.start });
-        let part = problem.part(range, dim, &mut row_ptr);
+        let part = problem.part(range.clone(), dim, &mut row_ptr);
+        let first = range.start;
         let field = Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field };
-        integrate(field, params, &part, options, &mut Recording::Nothing)
+        let mut part = integrate(field, params, &part, options, &mut Recording::Nothing)?;
+        part.occurrences.iter_mut().for_each(|o| o.trajectory += first);
+        Ok(part)
     });
-    let mut whole = Solution { states: Vec::new(), reports: Vec::new() };
+    let mut whole = Solution { states: Vec::new(), reports: Vec::new(), occurrences: Vec::new() };
     for part in parts {
-        let part = part?;
+        let part: Solution<T> = part?;
         whole.states.extend(part.states);
         whole.reports.extend(part.reports);
+        whole.occurrences.extend(part.occurrences);
     }
+    // Within a chunk they are in the order in which they were met.
+    whole.occurrences.sort_by_key(|o| o.trajectory);
     Ok(whole)
 }

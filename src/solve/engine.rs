@@ -1,67 +1,56 @@
 //! Rounds: every lane attempts a step of its own, side by side with the others.
 
 use super::control::Controller;
+use super::diagnose::diagnose;
 use super::lanes::Lanes;
-use super::tableau::Coefficients;
-use super::tape::{Output, Tape};
+use super::stepper::{Standing, Stepper};
+use super::tape::{Outcome, Tape};
 use super::{Control, Failure, Options, Problem, Reason, Solution};
 use crate::Real;
 use crate::dynamics::{Component, Field};
-use crate::linalg::{self, Block, BlockMut};
+use crate::linalg;
 
 /// A solve's fixed parts and its buffers.
 pub(crate) struct Engine<'a, T: Real, C: Component<T> + ?Sized> {
-    pub field: Field<'a, T, C>,
-    pub params: &'a [T],
-    pub method: Coefficients<T>,
+    pub stepper: Stepper<'a, T, C>,
     pub(super) problem: Problem<'a, T>,
-    pub(super) control: Control,
+    pub(super) options: Options,
     controller: Controller<T>,
-    max_steps: usize,
-    /// All stages of a round, `stages × (dim × lanes)`.
-    stages: Vec<T>,
-    pub(super) arguments: Vec<T>,
-    scratch: Vec<T>,
-    /// Error estimate, `dim × lanes`.
+    /// Error estimates, `dim × lanes`.
     estimate: Vec<T>,
-    step: Vec<T>,
-    pub(super) inputs: Vec<T>,
+    coarse: Vec<T>,
+    /// Signed length of each lane's attempt.
+    pub(super) step: Vec<T>,
+    pub(super) weights: Vec<T>,
+    verdicts: Vec<Verdict<T>>,
+    /// Time and state after every step, where wanted, with the trajectory.
+    pub(super) every_step: Option<Vec<(usize, T, Vec<T>)>>,
+}
+
+/// What becomes of an attempt.
+#[derive(Clone, Copy)]
+enum Verdict<T> {
+    Accept { log_error: T, factor: T },
+    Reject { factor: T },
+    Fail(Reason),
 }
 
 impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
     pub fn new(field: Field<'a, T, C>, params: &'a [T], problem: Problem<'a, T>, options: &Options) -> Self {
-        let method = Coefficients::new(options.method);
         let lanes = problem.len();
+        let stepper = Stepper::new(field, params, options, lanes);
         let block = field.state_dim() * lanes;
         Self {
-            controller: Controller::new(options.gains, &method),
-            control: options.control,
-            max_steps: options.max_steps,
-            stages: vec![T::zero(); method.stages * block],
-            arguments: vec![T::zero(); field.component.in_dim() * lanes],
-            scratch: vec![T::zero(); field.component.scratch_len() * lanes],
+            controller: Controller::new(options.gains, &stepper.method),
+            options: *options,
             estimate: vec![T::zero(); block],
+            coarse: vec![T::zero(); if stepper.method.coarse.is_empty() { 0 } else { block }],
             step: vec![T::zero(); lanes],
-            inputs: vec![T::zero(); field.inputs.map_or(0, |x| x.dim())],
-            field,
-            params,
-            method,
+            weights: Vec::new(),
+            verdicts: Vec::with_capacity(lanes),
+            every_step: None,
+            stepper,
             problem,
-        }
-    }
-
-    pub(super) fn dim(&self) -> usize {
-        self.field.state_dim()
-    }
-
-    /// `out = f(arguments)`, linearised where a slab is given.
-    pub(super) fn evaluate(&mut self, out: &mut [T], slab: Option<&mut [T]>, lanes: usize) {
-        let component = self.field.component;
-        let u = Block::new(&self.arguments[..component.in_dim() * lanes], lanes);
-        let out = BlockMut::new(out, lanes);
-        match slab {
-            Some(slab) => component.linearize(self.params, u, out, BlockMut::new(slab, lanes), &mut self.scratch),
-            None => component.eval(self.params, u, out, &mut self.scratch),
         }
     }
 
@@ -71,211 +60,249 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
         if count == 0 {
             return false;
         }
-        self.attempt(lanes, tape.as_deref_mut());
-        let block = self.dim() * count;
-        if let Control::Adaptive { .. } = self.control {
-            linalg::combine(&[], &self.step, &self.method.error, &self.stages, block, &mut self.estimate[..block]);
-        }
-        let mut leaving = false;
+        self.choose_steps(lanes);
+        self.stepper.attempt(standing(lanes), &self.step[..count], tape.as_deref_mut());
+        self.estimate_errors(count);
+        self.verdicts.clear();
         for lane in 0..count {
             let verdict = self.judge(lanes, lane);
-            let report = &mut solution.reports[lanes.ids[lane]];
-            report.evaluations += self.method.stages - 1;
-            lanes.attempts[lane] += 1;
-            let accepted = matches!(verdict, Verdict::Accept { .. });
-            if let Some(tape) = tape.as_deref_mut() {
-                tape.steps.push(self.step[lane]);
-                tape.accepted.push(accepted);
-                if !accepted {
-                    scrub(tape, lane, count);
-                }
-            }
-            match verdict {
-                Verdict::Accept { error, factor } => {
-                    report.accepted += 1;
-                    self.read_off(lanes, lane, solution, tape.as_deref_mut());
-                    self.advance(lanes, lane, error, factor);
-                }
-                Verdict::Reject { factor } => {
-                    report.rejected += 1;
-                    lanes.h[lane] = self.step[lane] * factor;
-                    lanes.just_rejected[lane] = true;
-                }
-                Verdict::Fail(reason) => self.fail(lanes, lane, reason, solution),
-            }
-            if !lanes.is_done(lane) && lanes.attempts[lane] >= self.max_steps {
-                self.fail(lanes, lane, Reason::TooManySteps, solution);
-            }
-            leaving |= lanes.is_done(lane);
+            self.verdicts.push(verdict);
         }
-        if leaving {
-            let kept: Vec<usize> = (0..count).filter(|&lane| !lanes.is_done(lane)).collect();
-            lanes.keep(&kept, self.field.state_dim());
+        self.extend(lanes, tape.as_deref_mut());
+        for lane in 0..count {
+            self.settle(lanes, lane, solution, tape.as_deref_mut());
+        }
+        let kept: Vec<usize> = (0..count).filter(|&lane| !lanes.own[lane].done).collect();
+        if kept.len() < count {
+            lanes.keep(&kept);
             if let Some(tape) = tape {
                 let first = tape.kept.len();
                 tape.kept.extend(&kept);
                 let all = tape.kept.len();
-                if let Some(round) = tape.rounds.last_mut() {
-                    round.kept = Some(first..all);
-                }
+                tape.rounds.last_mut().into_iter().for_each(|round| round.kept = Some(first..all));
             }
         }
         !lanes.ids.is_empty()
     }
 
-    /// Computes all stages of one attempt; the last arguments are the step's result.
-    fn attempt(&mut self, lanes: &Lanes<T>, mut tape: Option<&mut Tape<T>>) {
-        let (dim, count) = (self.dim(), lanes.ids.len());
-        let block = dim * count;
-        self.step.resize(count, T::zero());
-        for lane in 0..count {
-            let (h, left) = (lanes.h[lane], lanes.end[lane] - lanes.t[lane]);
+    fn choose_steps(&mut self, lanes: &Lanes<T>) {
+        self.step.resize(lanes.ids.len(), T::zero());
+        for (lane, own) in lanes.own.iter().enumerate() {
+            let left = own.stop - lanes.t[lane];
             // A last step that would leave a sliver is stretched over it.
-            let reaches = h.abs() * (T::one() + T::default_epsilon().sqrt()) >= left.abs();
-            self.step[lane] = if reaches { left } else { h };
+            let reaches = own.h.abs() * (T::one() + T::default_epsilon().sqrt()) >= left.abs();
+            self.step[lane] = if reaches { left } else { own.h };
         }
-        self.stages[..block].copy_from_slice(&lanes.slope);
-        let slab_len = self.field.component.slab_len() * count;
-        if let Some(tape) = tape.as_deref_mut() {
-            tape.begin_round(count, (self.method.stages - 1) * slab_len);
-        }
-        for j in 1..self.method.stages {
-            let (known, unknown) = self.stages.split_at_mut(j * block);
-            linalg::combine(&lanes.y, &self.step, &self.method.a[j], known, block, &mut self.arguments[..block]);
-            let c = self.method.c[j];
-            let time = |lane: usize| lanes.t[lane] + c * self.step[lane];
-            self.field.fill_arguments(&lanes.ids, &lanes.piece, time, &mut self.arguments, &mut self.inputs);
-            let out = BlockMut::new(&mut unknown[..block], count);
-            let component = self.field.component;
-            let u = Block::new(&self.arguments[..component.in_dim() * count], count);
-            match tape.as_deref_mut() {
-                Some(tape) => {
-                    let first = tape.slabs.len() - (self.method.stages - j) * slab_len;
-                    let slab = BlockMut::new(&mut tape.slabs[first..first + slab_len], count);
-                    component.linearize(self.params, u, out, slab, &mut self.scratch);
-                }
-                None => component.eval(self.params, u, out, &mut self.scratch),
-            }
+    }
+
+    fn estimate_errors(&mut self, count: usize) {
+        let (Control::Adaptive { .. }, block) = (self.options.control, self.stepper.dim() * count) else { return };
+        let (method, step, stages) = (&self.stepper.method, &self.step[..count], &self.stepper.stages);
+        linalg::combine(&[], step, &method.error, stages, block, &mut self.estimate[..block]);
+        if !method.coarse.is_empty() {
+            linalg::combine(&[], step, &method.coarse, stages, block, &mut self.coarse[..block]);
         }
     }
 
     /// Whether one lane's attempt counts, and its next step's factor.
     fn judge(&self, lanes: &Lanes<T>, lane: usize) -> Verdict<T> {
-        let (dim, count) = (self.dim(), lanes.ids.len());
-        let mut result = self.arguments[..dim * count].iter().skip(lane).step_by(count);
-        let not_finite = result.position(|y| !y.is_finite());
-        if let Some(component) = (0..dim).find(|i| !lanes.slope[i * count + lane].is_finite()) {
+        let (dim, count, own) = (self.stepper.dim(), lanes.ids.len(), &lanes.own[lane]);
+        let block = dim * count;
+        let not_finite = |x: &[T]| (0..dim).find(|i| !x[i * count + lane].is_finite());
+        if let Some(component) = not_finite(&lanes.slope) {
             return Verdict::Fail(Reason::NotFinite { component });
         }
-        match self.control {
-            Control::Fixed { .. } => {
-                // The field at the result is the next step's first stage: if it is not finite, the end is here.
-                let last = &self.stages[(self.method.stages - 1) * dim * count..];
-                let end = || (0..dim).find(|i| !last[i * count + lane].is_finite());
-                match not_finite.or_else(end) {
-                    Some(component) => Verdict::Fail(Reason::NotFinite { component }),
-                    None if lanes.t[lane] + self.step[lane] == lanes.t[lane] => Verdict::Fail(Reason::StepUnderflow),
-                    None => Verdict::Accept { error: T::zero(), factor: T::one() },
+        let Control::Adaptive { rtol, atol } = self.options.control else {
+            // The field at the result is the next step's first stage: if it is not finite, the end is here.
+            let last = &self.stepper.stages[(self.stepper.method.stages - 1) * block..];
+            return match not_finite(&self.stepper.result).or_else(|| not_finite(last)) {
+                _ if self.stepper.unsolved[lane] => Verdict::Fail(Reason::Unsolved),
+                Some(component) => Verdict::Fail(Reason::NotFinite { component }),
+                None if lanes.t[lane] + self.step[lane] == lanes.t[lane] => {
+                    Verdict::Fail(Reason::StepUnderflow { component: 0 })
                 }
+                None => Verdict::Accept { log_error: T::zero(), factor: T::one() },
+            };
+        };
+        let (rtol, atol) = (T::of(rtol), T::of(atol));
+        let tolerance = |i: usize| atol + rtol * lanes.y[i].abs().max(self.stepper.result[i].abs());
+        let mean_square = |estimate: &[T]| {
+            let sum = (lane..block).step_by(count).fold(T::zero(), |sum, i| {
+                let scaled = estimate[i] / tolerance(i);
+                sum + scaled * scaled
+            });
+            sum / T::of(dim as f64)
+        };
+        let mut square = mean_square(&self.estimate);
+        if !self.coarse.is_empty() && square > T::zero() {
+            square = square * square / (square + T::of(0.01) * mean_square(&self.coarse));
+        }
+        let unsolved = self.stepper.unsolved[lane];
+        let log_error = if unsolved { T::of(f64::NAN) } else { T::of(0.5) * square.ln() };
+        if square <= T::one() && !unsolved && not_finite(&self.stepper.result).is_none() {
+            let factor = self.controller.after_accept(log_error, own.errors, own.just_rejected);
+            return Verdict::Accept { log_error, factor };
+        }
+        let factor = self.controller.after_reject(log_error);
+        let shorter = self.step[lane] * factor;
+        let smallest = T::of(16.0) * T::default_epsilon() * lanes.t[lane].abs().max(own.end.abs());
+        if shorter.abs() > smallest.max(T::of(self.options.min_step)) && lanes.t[lane] + shorter != lanes.t[lane] {
+            return Verdict::Reject { factor };
+        }
+        if unsolved {
+            return Verdict::Fail(Reason::Unsolved);
+        }
+        Verdict::Fail(match not_finite(&self.estimate) {
+            Some(component) => Reason::NotFinite { component },
+            None => {
+                let size = |i: &usize| (self.estimate[i * count + lane] / tolerance(i * count + lane)).abs().f64();
+                let worst = (0..dim).max_by(|a, b| size(a).total_cmp(&size(b)));
+                Reason::StepUnderflow { component: worst.unwrap_or(0) }
             }
-            Control::Adaptive { rtol, atol } => {
-                let (rtol, atol) = (T::of(rtol), T::of(atol));
-                let mut sum = T::zero();
-                for i in (lane..dim * count).step_by(count) {
-                    let size = lanes.y[i].abs().max(self.arguments[i].abs());
-                    let scaled = self.estimate[i] / (atol + rtol * size);
-                    sum += scaled * scaled;
-                }
-                let error = (sum / T::of(dim as f64)).sqrt().ln();
-                if error <= T::zero() && not_finite.is_none() {
-                    let factor = self.controller.after_accept(error, lanes.error[lane], lanes.just_rejected[lane]);
-                    return Verdict::Accept { error, factor };
-                }
-                let factor = self.controller.after_reject(error);
-                let smallest = T::of(16.0) * T::default_epsilon() * lanes.t[lane].abs().max(lanes.end[lane].abs());
-                if (self.step[lane] * factor).abs() > smallest
-                    && lanes.t[lane] + self.step[lane] * factor != lanes.t[lane]
-                {
-                    return Verdict::Reject { factor };
-                }
-                let bad = (0..dim).find(|i| !self.estimate[i * count + lane].is_finite());
-                Verdict::Fail(bad.map_or(Reason::StepUnderflow, |component| Reason::NotFinite { component }))
+        })
+    }
+
+    /// Computes the stages that only the continuous extension needs, if a step that counts holds an output or may hold
+    /// an event.
+    fn extend(&mut self, lanes: &Lanes<T>, tape: Option<&mut Tape<T>>) {
+        let extra = self.stepper.method.extra;
+        if extra == 0 {
+            return;
+        }
+        let mut any = false;
+        for lane in 0..lanes.ids.len() {
+            if let Verdict::Accept { .. } = self.verdicts[lane]
+                && (!self.stepper.field.events.is_empty() || self.has_output_within(lanes, lane))
+            {
+                self.stepper.evaluations[lane] += extra;
+                any = true;
             }
+        }
+        if any {
+            // Counted only where it was needed: what a trajectory costs does not depend on its company.
+            let counted = self.stepper.evaluations.clone();
+            self.stepper.extra_stages(standing(lanes), &self.step[..lanes.ids.len()], tape);
+            self.stepper.evaluations = counted;
         }
     }
 
-    /// Evaluates the continuous extension at the outputs within an accepted step.
-    fn read_off(&mut self, lanes: &mut Lanes<T>, lane: usize, solution: &mut Solution<T>, tape: Option<&mut Tape<T>>) {
-        let (dim, count) = (self.dim(), lanes.ids.len());
-        let (t, step) = (lanes.t[lane], self.step[lane]);
-        let last = self.problem.row_ptr[lanes.ids[lane] + 1];
-        let first = lanes.row[lane];
-        let whole = step == lanes.end[lane] - t;
-        let mut row = first;
-        while row < last && (whole || (self.problem.times[row] - t).abs() <= step.abs()) {
-            row += 1;
-        }
-        lanes.row[lane] = row;
-        for row in first..row {
-            let theta = ((self.problem.times[row] - t) / step).min(T::one());
-            let state = &mut solution.states[row * dim..][..dim];
-            for (i, y) in state.iter_mut().enumerate() {
-                *y = T::zero();
-                for j in 0..self.method.stages {
-                    *y += self.method.dense_weight(j, theta) * self.stages[(j * dim + i) * count + lane];
+    /// Acts on one lane's verdict.
+    fn settle(
+        &mut self,
+        lanes: &mut Lanes<T>,
+        lane: usize,
+        solution: &mut Solution<T>,
+        mut tape: Option<&mut Tape<T>>,
+    ) {
+        let count = lanes.ids.len();
+        let id = lanes.ids[lane];
+        let report = &mut solution.reports[id];
+        report.evaluations += self.stepper.evaluations[lane];
+        lanes.own[lane].attempts += 1;
+        let mut outcome = Outcome::Refused;
+        match self.verdicts[lane] {
+            Verdict::Accept { log_error, factor } => {
+                report.accepted += 1;
+                outcome = self.accept(lanes, lane, (log_error, factor), solution, tape.as_deref_mut());
+                if let Some(log) = &mut self.every_step {
+                    log.push((id, lanes.t[lane], lanes.y.iter().skip(lane).step_by(count).copied().collect()));
                 }
-                *y = lanes.y[i * count + lane] + step * *y;
             }
+            Verdict::Reject { factor } => {
+                report.rejected += 1;
+                let own = &mut lanes.own[lane];
+                own.h = self.step[lane] * factor;
+                own.just_rejected = true;
+            }
+            Verdict::Fail(reason) => self.fail(lanes, lane, reason, solution),
         }
         if let Some(tape) = tape {
-            for row in first..row {
-                let theta = ((self.problem.times[row] - t) / step).min(T::one());
-                tape.outputs.push(Output { lane, row, theta });
+            tape.steps.push(self.step[lane]);
+            tape.outcomes.push(outcome);
+            if outcome == Outcome::Refused {
+                scrub(tape, lane, count);
             }
-            let all = tape.outputs.len();
-            if let Some(round) = tape.rounds.last_mut() {
-                round.outputs.end = all;
-            }
+        }
+        if !lanes.own[lane].done && lanes.own[lane].attempts >= self.options.max_steps {
+            self.fail(lanes, lane, Reason::TooManySteps, solution);
         }
     }
 
-    /// Moves one lane to the end of its accepted step.
-    fn advance(&self, lanes: &mut Lanes<T>, lane: usize, error: T, factor: T) {
-        let (dim, count) = (self.dim(), lanes.ids.len());
-        let step = self.step[lane];
-        let whole = step == lanes.end[lane] - lanes.t[lane];
-        lanes.t[lane] = match self.control {
-            _ if whole => lanes.end[lane],
-            // Counted from the start, so that rounding does not add up over many steps.
-            Control::Fixed { .. } => {
-                self.problem.start_times[lanes.ids[lane]] + T::of(lanes.attempts[lane] as f64) * lanes.h[lane]
+    /// Takes one lane to the end of its step, or to the event that cuts it.
+    fn accept(
+        &mut self,
+        lanes: &mut Lanes<T>,
+        lane: usize,
+        (log_error, factor): (T, T),
+        solution: &mut Solution<T>,
+        mut tape: Option<&mut Tape<T>>,
+    ) -> Outcome {
+        self.choose_next(lanes, lane, log_error, factor);
+        if !self.stepper.field.events.is_empty() {
+            let found = self.crossings(lanes, lane);
+            if let Some(outcome) = self.happen(lanes, lane, &found, solution, tape.as_deref_mut()) {
+                return outcome;
             }
+        }
+        self.read_off(lanes, lane, T::one(), solution, tape.as_deref_mut());
+        self.advance(lanes, lane);
+        if lanes.t[lane] == lanes.own[lane].end {
+            lanes.own[lane].done = true;
+        } else if lanes.t[lane] == lanes.own[lane].stop {
+            self.pass_kink(lanes, lane);
+            self.restart(lanes, lane, solution, tape, None);
+        }
+        Outcome::Whole
+    }
+
+    /// The next step's length, and what the controller remembers.
+    fn choose_next(&self, lanes: &mut Lanes<T>, lane: usize, log_error: T, factor: T) {
+        let own = &mut lanes.own[lane];
+        own.since += 1;
+        if let Control::Adaptive { .. } = self.options.control {
+            let step = self.step[lane];
+            // A step that a kink or the end cut short says little about the next one.
+            let next =
+                if step.abs() < own.h.abs() { own.h.abs().max((step * factor).abs()) } else { (step * factor).abs() };
+            let next = next.max(T::of(self.options.min_step)).min(T::of(self.options.max_step));
+            own.h = if step < T::zero() { -next } else { next };
+            own.errors = [log_error.max(T::of(Controller::<T>::LOG_FLOOR)), own.errors[0]];
+            own.just_rejected = false;
+        }
+    }
+
+    /// Moves one lane to the end of its step.
+    fn advance(&self, lanes: &mut Lanes<T>, lane: usize) {
+        let (dim, count) = (self.stepper.dim(), lanes.ids.len());
+        let (step, own) = (self.step[lane], &lanes.own[lane]);
+        lanes.t[lane] = match self.options.control {
+            _ if step == own.stop - lanes.t[lane] => own.stop,
+            // Counted from the start, so that rounding does not add up over many steps.
+            Control::Fixed { .. } => own.anchor + T::of(own.since as f64) * own.h,
             Control::Adaptive { .. } => lanes.t[lane] + step,
         };
-        let last = &self.stages[(self.method.stages - 1) * dim * count..];
+        let last = &self.stepper.stages[(self.stepper.method.stages - 1) * dim * count..];
         for i in (lane..dim * count).step_by(count) {
-            lanes.y[i] = self.arguments[i];
+            lanes.y[i] = self.stepper.result[i];
             lanes.slope[i] = last[i];
-        }
-        if let Control::Adaptive { .. } = self.control {
-            lanes.h[lane] = step * factor;
-            lanes.error[lane] = [error.max(T::of(Controller::<T>::LOG_FLOOR)), lanes.error[lane][0]];
-            lanes.just_rejected[lane] = false;
         }
     }
 
-    fn fail(&self, lanes: &mut Lanes<T>, lane: usize, reason: Reason, solution: &mut Solution<T>) {
-        let failure = Failure { time: lanes.t[lane].f64(), step: self.step[lane].f64(), reason };
-        solution.reports[lanes.ids[lane]].failure = Some(failure);
-        lanes.t[lane] = lanes.end[lane];
+    pub(super) fn fail(&mut self, lanes: &mut Lanes<T>, lane: usize, reason: Reason, solution: &mut Solution<T>) {
+        let (id, count) = (lanes.ids[lane], lanes.ids.len());
+        let state: Vec<T> = lanes.y.iter().skip(lane).step_by(count).copied().collect();
+        let start = &self.problem.starts[id * state.len()..][..state.len()];
+        let (time, step) = (lanes.t[lane], self.step[lane]);
+        let piece = lanes.pieces[lane];
+        let cause = diagnose(&self.stepper, &self.options, reason, (id, piece), (time, step), &state, start);
+        solution.reports[id].failure = Some(Failure { time: time.f64(), step: step.f64(), reason, cause });
+        lanes.own[lane].done = true;
     }
 }
 
-/// What becomes of an attempt.
-enum Verdict<T> {
-    Accept { error: T, factor: T },
-    Reject { factor: T },
-    Fail(Reason),
+/// Where the lanes stand.
+pub(super) fn standing<T>(lanes: &Lanes<T>) -> Standing<'_, T> {
+    Standing { ids: &lanes.ids, pieces: &lanes.pieces, t: &lanes.t, y: &lanes.y, slope: &lanes.slope }
 }
 
 /// Clears a refused attempt's slabs if something in them is not finite: its cotangents are zero, and zero times infinity

@@ -1,17 +1,41 @@
 //! The `ode_solvers` crate behind this crate's problem: the same field, somebody else's code.
 
-use super::{Failure, Problem, Reason, Report, Solution};
+use super::{Cause, Failure, Problem, Reason, Report, Solution};
 use crate::dynamics::{Component, Field};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Result};
-use ode_solvers::dop_shared::{IntegrationError, OutputType, System};
-use ode_solvers::{DVector, Dopri5};
+use ode_solvers::dop_shared::{IntegrationError, OutputType, Stats, System};
+use ode_solvers::{DVector, Dop853, Dopri5};
 use std::cell::RefCell;
 
-/// The name by which files and options ask for [`solve_independently`].
-pub const INDEPENDENT_DOPRI5: &str = "ode-solvers-dopri5";
+/// The methods of the `ode_solvers` crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Independent {
+    /// Dormand–Prince 5(4).
+    Dopri5,
+    /// Dormand–Prince 8(5,3).
+    Dop853,
+}
 
-/// Integrates all trajectories of a problem with `Dopri5` of the `ode_solvers` crate, one after another.
+impl Independent {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Dopri5, Self::Dop853];
+
+    /// The name by which files and options ask for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dopri5 => "ode-solvers-dopri5",
+            Self::Dop853 => "ode-solvers-dop853",
+        }
+    }
+
+    /// The method of this name, if it is one of them.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+}
+
+/// Integrates all trajectories of a problem with a method of the `ode_solvers` crate, one after another.
 ///
 /// For checking results, not for speed. The solver is started afresh at every output time, because its own dense output
 /// extrapolates at the last sample and fails for times below 0.
@@ -19,6 +43,7 @@ pub const INDEPENDENT_DOPRI5: &str = "ode-solvers-dopri5";
 /// # Errors
 /// If sizes do not fit or a tolerance is not positive. A trajectory that fails is reported in the solution.
 pub fn solve_independently<C: Component<f64> + ?Sized>(
+    method: Independent,
     field: Field<f64, C>,
     params: &[f64],
     problem: &Problem<f64>,
@@ -32,7 +57,11 @@ pub fn solve_independently<C: Component<f64> + ?Sized>(
             return Err(Error::config(format!("the {name} tolerance is {tolerance}"), "give a positive number"));
         }
     }
-    let mut whole = Solution { states: Vec::with_capacity(problem.times.len() * dim), reports: Vec::new() };
+    let mut whole = Solution {
+        states: Vec::with_capacity(problem.times.len() * dim),
+        reports: Vec::new(),
+        occurrences: Vec::new(),
+    };
     for s in 0..problem.len() {
         let mut report = Report::default();
         let mut time = problem.start_times[s];
@@ -40,19 +69,15 @@ pub fn solve_independently<C: Component<f64> + ?Sized>(
         for &next in &problem.times[problem.row_ptr[s]..problem.row_ptr[s + 1]] {
             if report.failure.is_none() && next != time {
                 let system = OneField { field, params, trajectory: s, buffers: RefCell::default() };
-                let mut solver = Dopri5::new(system, time, next, next - time, state.clone(), rtol, atol);
-                solver.set_output(OutputType::Sparse);
-                match solver.integrate() {
+                match one(method, system, (time, next), &mut state, (rtol, atol)) {
                     Ok(stats) => {
                         report.accepted += stats.accepted_steps as usize;
                         report.rejected += stats.rejected_steps as usize;
                         report.evaluations += stats.num_eval as usize;
-                        if let Some(last) = solver.y_out().last() {
-                            state.copy_from(last);
-                        }
                         if let Some(component) = state.iter().position(|y| !y.is_finite()) {
                             let step = next - time;
-                            report.failure = Some(Failure { time, step, reason: Reason::NotFinite { component } });
+                            let reason = Reason::NotFinite { component };
+                            report.failure = Some(Failure { time, step, reason, cause: Cause::FieldNotFinite });
                         }
                     }
                     Err(error) => report.failure = Some(failure(error)),
@@ -67,14 +92,37 @@ pub fn solve_independently<C: Component<f64> + ?Sized>(
     Ok(whole)
 }
 
-fn failure(error: IntegrationError) -> Failure {
-    match error {
-        IntegrationError::StepSizeUnderflow { x } => Failure { time: x, step: 0.0, reason: Reason::StepUnderflow },
-        // Its stiffness test is a count of steps too.
-        IntegrationError::MaxNumStepReached { x, .. } | IntegrationError::StiffnessDetected { x } => {
-            Failure { time: x, step: 0.0, reason: Reason::TooManySteps }
-        }
+/// From one time to another.
+fn one<C: Component<f64> + ?Sized>(
+    method: Independent,
+    system: OneField<C>,
+    (from, to): (f64, f64),
+    state: &mut DVector<f64>,
+    (rtol, atol): (f64, f64),
+) -> std::result::Result<Stats, IntegrationError> {
+    macro_rules! with {
+        ($solver:ident) => {{
+            let mut solver = $solver::new(system, from, to, to - from, state.clone(), rtol, atol);
+            solver.set_output(OutputType::Sparse);
+            let stats = solver.integrate()?;
+            solver.y_out().last().into_iter().for_each(|last| state.copy_from(last));
+            Ok(stats)
+        }};
     }
+    match method {
+        Independent::Dopri5 => with!(Dopri5),
+        Independent::Dop853 => with!(Dop853),
+    }
+}
+
+/// Its errors say when, and nothing of the state.
+fn failure(error: IntegrationError) -> Failure {
+    let (time, reason, cause) = match error {
+        IntegrationError::StepSizeUnderflow { x } => (x, Reason::StepUnderflow { component: 0 }, Cause::Rough),
+        IntegrationError::MaxNumStepReached { x, .. } => (x, Reason::TooManySteps, Cause::Long),
+        IntegrationError::StiffnessDetected { x } => (x, Reason::TooManySteps, Cause::Stiff),
+    };
+    Failure { time, step: 0.0, reason, cause }
 }
 
 struct OneField<'a, C: Component<f64> + ?Sized> {
@@ -138,7 +186,7 @@ mod tests {
             row_ptr: &[0, 3, 6],
             times: &[-1.0, 0.25, 4.0, 2.5, 0.0, -2.0],
         };
-        let theirs = solve_independently(field, &[0.3], &problem, 1e-10, 1e-10).unwrap();
+        let theirs = solve_independently(Independent::Dopri5, field, &[0.3], &problem, 1e-10, 1e-10).unwrap();
         let ours = solve(field, &[0.3], &problem, &Options::adaptive(1e-10, 1e-10)).unwrap();
         assert_eq!(theirs.states.len(), ours.states.len());
         for (a, b) in theirs.states.iter().zip(&ours.states) {
@@ -152,10 +200,10 @@ mod tests {
         let blow_up = Lift::<_, 1, 0>(BlowUp);
         let field = Field::with_time(&blow_up).unwrap();
         let problem = Problem { start_times: &[0.0], starts: &[1.0], row_ptr: &[0, 2], times: &[0.5, 2.0] };
-        let solution = solve_independently(field, &[], &problem, 1e-8, 1e-8).unwrap();
+        let solution = solve_independently(Independent::Dopri5, field, &[], &problem, 1e-8, 1e-8).unwrap();
         assert_relative_eq!(solution.states[0], 2.0, epsilon = 1e-6);
         assert!(solution.states[1].is_nan());
         assert!(solution.reports[0].failure.is_some());
-        assert!(solve_independently(field, &[], &problem, 0.0, 1e-8).is_err());
+        assert!(solve_independently(Independent::Dopri5, field, &[], &problem, 0.0, 1e-8).is_err());
     }
 }

@@ -26,6 +26,7 @@ pub fn integrate<T: Real, C: Component<T> + ?Sized>(
     let mut solution = Solution {
         states: vec![T::of(f64::NAN); problem.times.len() * dim],
         reports: vec![Report::default(); problem.len()],
+        occurrences: Vec::new(),
     };
     let mut engine = Engine::new(field, params, *problem, options);
     match recording {
@@ -52,6 +53,7 @@ pub fn integrate<T: Real, C: Component<T> + ?Sized>(
                     break;
                 }
             }
+            checkpoints.occurrences = solution.occurrences.len();
         }
     }
     Ok(solution)

@@ -3,69 +3,90 @@
 use super::control::Controller;
 use crate::Real;
 
-/// Everything that decides how the lanes go on. Blocks are `dim × lanes`.
+/// Everything that decides how the lanes go on.
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes<T> {
+    /// Trajectory of each lane.
     pub ids: Vec<usize>,
+    /// Piece of the inputs that each lane is in.
+    pub pieces: Vec<usize>,
     pub t: Vec<T>,
-    /// Signed length of the next attempt.
-    pub h: Vec<T>,
-    /// Last output time.
-    pub end: Vec<T>,
-    /// Next output row.
-    pub row: Vec<usize>,
-    /// Logarithms of the scaled errors of the last two accepted steps.
-    pub error: Vec<[T; 2]>,
-    /// Piece of the inputs.
-    pub piece: Vec<usize>,
-    pub just_rejected: Vec<bool>,
-    pub attempts: Vec<usize>,
+    pub own: Vec<Lane<T>>,
+    /// Block `dim × lanes`.
     pub y: Vec<T>,
-    /// The field at `(t, y)`: the first stage of the next step.
+    /// The field at `(t, y)`, the first stage of the next step: block `dim × lanes`.
     pub slope: Vec<T>,
+    /// What each event watches, at `(t, y)`: block `events × lanes`. Only signs matter; right at an event the sign is the
+    /// one that the function is about to take.
+    pub watched: Vec<T>,
+}
+
+/// What only one lane's decisions need.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane<T> {
+    /// Signed length of the next attempt.
+    pub h: T,
+    /// Last output time.
+    pub end: T,
+    /// Where the next step has to end at the latest: the end, or a kink of the inputs.
+    pub stop: T,
+    /// Where steps of fixed length are counted from, and how many were taken since.
+    pub anchor: T,
+    pub since: usize,
+    /// Next output row.
+    pub row: usize,
+    /// Logarithms of the scaled errors of the last two accepted steps.
+    pub errors: [T; 2],
+    pub just_rejected: bool,
+    pub attempts: usize,
+    /// Time of the last event, and how many in a row came with hardly any time between.
+    pub last_event: Option<T>,
+    pub chatter: usize,
+    pub done: bool,
+}
+
+impl<T: Real> Lane<T> {
+    pub fn new(t: T, end: T, row: usize) -> Self {
+        Self {
+            h: T::zero(),
+            end,
+            stop: end,
+            anchor: t,
+            since: 0,
+            row,
+            errors: [T::of(Controller::<T>::LOG_FLOOR); 2],
+            just_rejected: false,
+            attempts: 0,
+            last_event: None,
+            chatter: 0,
+            done: false,
+        }
+    }
 }
 
 impl<T: Real> Lanes<T> {
     pub fn empty() -> Self {
+        let none = Vec::new;
         Self {
             ids: Vec::new(),
-            t: Vec::new(),
-            h: Vec::new(),
-            end: Vec::new(),
-            row: Vec::new(),
-            error: Vec::new(),
-            piece: Vec::new(),
-            just_rejected: Vec::new(),
-            attempts: Vec::new(),
-            y: Vec::new(),
-            slope: Vec::new(),
+            pieces: Vec::new(),
+            t: none(),
+            own: Vec::new(),
+            y: none(),
+            slope: none(),
+            watched: none(),
         }
     }
 
-    pub fn push(&mut self, id: usize, t: T, end: T, row: usize) {
-        self.ids.push(id);
-        self.t.push(t);
-        self.h.push(T::zero());
-        self.end.push(end);
-        self.row.push(row);
-        self.error.push([T::of(Controller::<T>::LOG_FLOOR); 2]);
-        self.piece.push(0);
-        self.just_rejected.push(false);
-        self.attempts.push(0);
-    }
-
     pub fn direction(&self, lane: usize) -> T {
-        if self.end[lane] < self.t[lane] { -T::one() } else { T::one() }
-    }
-
-    pub fn is_done(&self, lane: usize) -> bool {
-        self.t[lane] == self.end[lane]
+        if self.own[lane].end < self.t[lane] { -T::one() } else { T::one() }
     }
 
     /// Keeps some lanes, closing ranks.
-    pub fn keep(&mut self, kept: &[usize], dim: usize) {
+    pub fn keep(&mut self, kept: &[usize]) {
         let count = self.ids.len();
-        let pack = |x: &mut Vec<T>, rows: usize| {
+        let pack = |x: &mut Vec<T>| {
+            let rows = x.len() / count;
             for i in 0..rows {
                 for (to, &from) in kept.iter().enumerate() {
                     // Rows only move towards the front, so nothing is overwritten before it has moved.
@@ -74,16 +95,9 @@ impl<T: Real> Lanes<T> {
             }
             x.truncate(rows * kept.len());
         };
-        for x in [&mut self.t, &mut self.h, &mut self.end] {
-            pack(x, 1);
-        }
-        pack(&mut self.y, dim);
-        pack(&mut self.slope, dim);
+        [&mut self.t, &mut self.y, &mut self.slope, &mut self.watched].into_iter().for_each(pack);
         self.ids = kept.iter().map(|&lane| self.ids[lane]).collect();
-        self.error = kept.iter().map(|&lane| self.error[lane]).collect();
-        self.piece = kept.iter().map(|&lane| self.piece[lane]).collect();
-        self.row = kept.iter().map(|&lane| self.row[lane]).collect();
-        self.just_rejected = kept.iter().map(|&lane| self.just_rejected[lane]).collect();
-        self.attempts = kept.iter().map(|&lane| self.attempts[lane]).collect();
+        self.pieces = kept.iter().map(|&lane| self.pieces[lane]).collect();
+        self.own = kept.iter().map(|&lane| self.own[lane].clone()).collect();
     }
 }

@@ -6,27 +6,32 @@
 
 mod chunks;
 mod control;
+mod diagnose;
 pub(crate) mod engine;
+mod events;
+mod failure;
 mod independent;
 mod integrate;
 mod lanes;
 mod methods;
+mod outputs;
 mod problem;
 mod spec;
 mod start;
+pub(crate) mod stepper;
 mod tableau;
-mod tape;
+pub(crate) mod tape;
 
 pub(crate) use chunks::Shifted;
 pub use chunks::{CHUNK, map_chunks, solve};
 pub use control::{Control, Gains, Options};
-pub use independent::{INDEPENDENT_DOPRI5, solve_independently};
+pub use failure::{Cause, Failure, Reason};
+pub use independent::{Independent, solve_independently};
 pub use integrate::integrate;
 pub use methods::{DOPRI5, EULER, METHODS, RK4, TSIT5, method};
-pub use problem::{Failure, Problem, Reason, Report, Solution};
+pub use problem::{Occurrence, Problem, Report, Solution};
 pub use spec::SolverSpec;
 pub use tableau::{Estimate, Tableau};
-pub(crate) use tape::{Origin, Round};
 pub use tape::{Recording, Tape};
 
 #[cfg(test)]

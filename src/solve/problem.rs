@@ -1,5 +1,6 @@
 //! What is asked of a solve, and what comes back.
 
+use super::Failure;
 use crate::{Error, Real, Result};
 
 /// Trajectories to integrate: starts and output times, each trajectory with its own.
@@ -95,17 +96,34 @@ pub struct Report {
     pub rejected: usize,
     /// Evaluations of the field.
     pub evaluations: usize,
-    /// Why it ended before its last output time, if it did.
+    /// The event that ended it before its last output time, if one did.
+    pub stopped_by: Option<usize>,
+    /// Why it failed before its last output time, if it did.
     pub failure: Option<Failure>,
 }
 
 /// States at all output times.
 #[derive(Clone, Debug)]
 pub struct Solution<T> {
-    /// `rows × dim`, one row after another; rows beyond a failure are NaN.
+    /// `rows × dim`, one row after another; rows beyond a failure or a stop are NaN.
     pub states: Vec<T>,
     /// One a trajectory.
     pub reports: Vec<Report>,
+    /// Events as they happened, one trajectory after another, each in order of time.
+    pub occurrences: Vec<Occurrence<T>>,
+}
+
+/// An event that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Occurrence<T> {
+    /// Which trajectory.
+    pub trajectory: usize,
+    /// Which event of the field.
+    pub event: usize,
+    /// When.
+    pub time: T,
+    /// The state just before a jump.
+    pub state: Vec<T>,
 }
 
 impl<T> Solution<T> {
@@ -121,36 +139,4 @@ impl<T> Solution<T> {
         }
         Ok(())
     }
-}
-
-/// Where and why a trajectory ended early.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("integration ended at time {time} with step {step:e}: {reason}")]
-pub struct Failure {
-    /// The last time reached.
-    pub time: f64,
-    /// The step that was tried.
-    pub step: f64,
-    /// Why.
-    pub reason: Reason,
-}
-
-/// Why a trajectory ended early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Reason {
-    /// State or field became infinite or NaN.
-    #[error("component {component} is not finite; the field overflows or divides by zero there")]
-    NotFinite {
-        /// The first such component.
-        component: usize,
-    },
-    /// No step is small enough.
-    #[error(
-        "the step became too small to move time; the solution may have a singularity, or the tolerance is too strict"
-    )]
-    StepUnderflow,
-    /// The allowance of steps is used up.
-    #[error("the most steps allowed were taken; allow more, loosen the tolerance, or use a stiff method")]
-    TooManySteps,
 }

@@ -1,7 +1,7 @@
 //! Beginning a solve: lanes, outputs at the start, first steps.
 
-use super::engine::Engine;
-use super::lanes::Lanes;
+use super::engine::{Engine, standing};
+use super::lanes::{Lane, Lanes};
 use super::tape::Origin;
 use super::{Control, Solution};
 use crate::Real;
@@ -11,7 +11,7 @@ use crate::linalg;
 impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
     /// Puts every trajectory that has somewhere to go on a lane, reads off outputs at the start, and chooses first steps.
     pub fn begin(&mut self, solution: &mut Solution<T>, mut start: Option<&mut Origin<T>>) -> Lanes<T> {
-        let (dim, problem) = (self.dim(), self.problem);
+        let (dim, problem) = (self.stepper.dim(), self.problem);
         if let Some(start) = start.as_deref_mut() {
             start.outputs.clear();
         }
@@ -26,10 +26,17 @@ impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
                 row += 1;
             }
             if row < end_row {
-                lanes.push(id, t0, problem.times[end_row - 1], row);
+                lanes.ids.push(id);
+                lanes.t.push(t0);
+                lanes.own.push(Lane::new(t0, problem.times[end_row - 1], row));
             }
         }
         let count = lanes.ids.len();
+        for lane in 0..count {
+            let piece = self.piece_at(&lanes, lane);
+            lanes.pieces.push(piece);
+            lanes.own[lane].stop = self.next_stop(&lanes, lane);
+        }
         lanes.y = vec![T::zero(); dim * count];
         for (lane, &id) in lanes.ids.iter().enumerate() {
             (0..dim).for_each(|i| lanes.y[i * count + lane] = problem.starts[id * dim + i]);
@@ -41,20 +48,13 @@ impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
         if count == 0 {
             return lanes;
         }
-        self.arguments[..dim * count].copy_from_slice(&lanes.y);
-        self.field.fill_arguments(
-            &lanes.ids,
-            &lanes.piece,
-            |lane| lanes.t[lane],
-            &mut self.arguments,
-            &mut self.inputs,
-        );
         let mut slope = std::mem::take(&mut lanes.slope);
         if let Some(start) = start.as_deref_mut() {
             start.slab.clear();
-            start.slab.resize(self.field.component.slab_len() * count, T::zero());
+            start.slab.resize(self.stepper.field.component.slab_len() * count, T::zero());
         }
-        self.evaluate(&mut slope, start.as_deref_mut().map(|start| &mut start.slab[..]), count);
+        let slab = start.as_deref_mut().map(|start| &mut start.slab[..]);
+        self.stepper.evaluate(standing(&lanes), &mut slope, slab);
         if let Some(start) = start {
             // A field that is not finite at the start ends its trajectory there; its cotangent is zero, and zero times
             // infinity would be NaN.
@@ -64,18 +64,56 @@ impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
         }
         lanes.slope = slope;
         lanes.ids.iter().for_each(|&id| solution.reports[id].evaluations += 1);
-        match self.control {
-            Control::Fixed { step } => {
-                (0..count).for_each(|lane| lanes.h[lane] = lanes.direction(lane) * T::of(step));
+        self.watch_all(&mut lanes);
+        match (self.options.control, self.options.first_step) {
+            (Control::Fixed { step }, _) | (Control::Adaptive { .. }, Some(step)) => {
+                (0..count).for_each(|lane| lanes.own[lane].h = lanes.direction(lane) * T::of(step));
             }
-            Control::Adaptive { rtol, atol } => self.first_steps(&mut lanes, T::of(rtol), T::of(atol), solution),
+            (Control::Adaptive { rtol, atol }, None) => {
+                self.first_steps(&mut lanes, T::of(rtol), T::of(atol), solution)
+            }
+        }
+        if let Control::Adaptive { .. } = self.options.control {
+            let (least, most) = (T::of(self.options.min_step), T::of(self.options.max_step));
+            for lane in 0..count {
+                lanes.own[lane].h = lanes.direction(lane) * lanes.own[lane].h.abs().max(least).min(most);
+            }
         }
         lanes
     }
 
+    fn kinks(&self, id: usize) -> &[T] {
+        self.stepper.field.inputs.map_or(&[], |inputs| inputs.kinks(id))
+    }
+
+    /// The piece of the inputs that a lane is about to enter.
+    fn piece_at(&self, lanes: &Lanes<T>, lane: usize) -> usize {
+        let (t, forward) = (lanes.t[lane], lanes.direction(lane) > T::zero());
+        self.kinks(lanes.ids[lane]).partition_point(|&kink| if forward { kink <= t } else { kink < t })
+    }
+
+    /// The end of the piece a lane is in, or of the whole trajectory.
+    fn next_stop(&self, lanes: &Lanes<T>, lane: usize) -> T {
+        let (kinks, piece, end) = (self.kinks(lanes.ids[lane]), lanes.pieces[lane], lanes.own[lane].end);
+        let forward = lanes.direction(lane) > T::zero();
+        let kink = if forward { kinks.get(piece) } else { piece.checked_sub(1).and_then(|before| kinks.get(before)) };
+        match kink {
+            Some(&kink) if (kink < end) == forward && kink != end => kink,
+            _ => end,
+        }
+    }
+
+    /// Takes a lane that stands at its stop into the next piece.
+    pub(super) fn pass_kink(&self, lanes: &mut Lanes<T>, lane: usize) {
+        lanes.pieces[lane] = self.piece_at(lanes, lane);
+        lanes.own[lane].stop = self.next_stop(lanes, lane);
+        lanes.own[lane].anchor = lanes.t[lane];
+        lanes.own[lane].since = 0;
+    }
+
     /// The automatic first step of Hairer, Nørsett & Wanner I, sec. II.4, per lane.
     fn first_steps(&mut self, lanes: &mut Lanes<T>, rtol: T, atol: T, solution: &mut Solution<T>) {
-        let (dim, count) = (self.dim(), lanes.ids.len());
+        let (dim, count) = (self.stepper.dim(), lanes.ids.len());
         let norm = |x: &dyn Fn(usize) -> T, y: &[T], lane: usize| {
             let mut sum = T::zero();
             for i in 0..dim {
@@ -84,42 +122,42 @@ impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
             }
             (sum / T::of(dim as f64)).sqrt()
         };
-        let (tiny, order) = (T::of(1e-5), T::of(self.method.order as f64 + 1.0));
+        let (tiny, order) = (T::of(1e-5), T::of(self.stepper.method.order as f64 + 1.0));
         let mut slopes = vec![T::zero(); count];
+        let mut h = vec![T::zero(); count];
         for (lane, slope) in slopes.iter_mut().enumerate() {
             let d0 = norm(&|i| lanes.y[i], &lanes.y, lane);
             let d1 = norm(&|i| lanes.slope[i], &lanes.y, lane);
             let h0 = if d0 < tiny || d1 < tiny { T::of(1e-6) } else { T::of(0.01) * d0 / d1 };
-            let span = (lanes.end[lane] - lanes.t[lane]).abs();
-            lanes.h[lane] = lanes.direction(lane) * h0.min(span);
+            let span = (lanes.own[lane].stop - lanes.t[lane]).abs();
+            h[lane] = lanes.direction(lane) * h0.min(span);
             *slope = d1;
         }
-        linalg::combine(
-            &lanes.y,
-            &lanes.h,
-            &[(0, T::one())],
-            &lanes.slope,
-            dim * count,
-            &mut self.arguments[..dim * count],
-        );
-        let time = |lane: usize| lanes.t[lane] + lanes.h[lane];
-        self.field.fill_arguments(&lanes.ids, &lanes.piece, time, &mut self.arguments, &mut self.inputs);
-        let mut moved = vec![T::zero(); dim * count];
-        self.evaluate(&mut moved, None, count);
-        for (lane, slope) in slopes.into_iter().enumerate() {
+        let mut moved = standing_moved(lanes, &h);
+        linalg::combine(&lanes.y, &h, &[(0, T::one())], &lanes.slope, dim * count, &mut moved.y);
+        let mut slope = std::mem::take(&mut moved.slope);
+        self.stepper.evaluate(standing(&moved), &mut slope, None);
+        for (lane, steepest) in slopes.into_iter().enumerate() {
             solution.reports[lanes.ids[lane]].evaluations += 1;
-            let h0 = lanes.h[lane].abs();
-            let d2 = norm(&|i| moved[i] - lanes.slope[i], &lanes.y, lane) / h0;
-            let steepest = slope.max(d2);
+            let h0 = h[lane].abs();
+            let d2 = norm(&|i| slope[i] - lanes.slope[i], &lanes.y, lane) / h0;
+            let steepest = steepest.max(d2);
             let h1 = if steepest <= T::of(1e-15) {
                 T::of(1e-6).max(h0 * T::of(1e-3))
             } else {
                 (T::of(0.01) / steepest).powf(T::one() / order)
             };
-            let span = (lanes.end[lane] - lanes.t[lane]).abs();
-            let h = (T::of(100.0) * h0).min(h1).min(span);
+            let span = (lanes.own[lane].end - lanes.t[lane]).abs();
+            let length = (T::of(100.0) * h0).min(h1).min(span);
             // A field that is not finite here gives a step that is not: the first attempt then finds out and reports.
-            lanes.h[lane] = lanes.direction(lane) * if h.is_finite() { h } else { span };
+            lanes.own[lane].h = lanes.direction(lane) * if length.is_finite() { length } else { span };
         }
     }
+}
+
+/// The same lanes a little later.
+fn standing_moved<T: Real>(lanes: &Lanes<T>, h: &[T]) -> Lanes<T> {
+    let mut moved = lanes.clone();
+    moved.t.iter_mut().zip(h).for_each(|(t, &h)| *t += h);
+    moved
 }

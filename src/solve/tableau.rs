@@ -1,6 +1,7 @@
 //! What a Runge–Kutta method is: its coefficients and its continuous extension.
 
-use crate::{Error, Real, Result};
+use crate::{Error, Real, Result, linalg};
+use nalgebra::Complex;
 
 /// A Runge–Kutta method in *first same as last* form: the last stage is evaluated at the step's result and is the first
 /// stage of the next step. A step of an explicit method costs `stages − 1` evaluations.
@@ -95,6 +96,30 @@ impl Tableau {
         }
     }
 
+    /// The stability function: what one step makes of `y' = λy`, `y = 1`, with `z = hλ` (Hairer & Wanner II, sec. IV.2).
+    pub fn stability(&self, z: Complex<f64>) -> Complex<f64> {
+        let mut states: Vec<Complex<f64>> = Vec::with_capacity(self.stages());
+        for (j, row) in self.a.iter().enumerate() {
+            let known = row.iter().zip(&states).fold(Complex::new(1.0, 0.0), |sum, (&a, &s)| sum + z * a * s);
+            states.push(if j == 0 { known } else { known / (Complex::new(1.0, 0.0) - z * self.diagonal) });
+        }
+        states.last().copied().unwrap_or_default()
+    }
+
+    /// How far the stability region reaches along the negative real axis; infinite where no end is found.
+    pub fn real_stability_limit(&self) -> f64 {
+        let stable = |x: f64| self.stability(Complex::new(-x, 0.0)).norm() <= 1.0 + 1e-9;
+        let Some(first) = (1..=1000).map(|k| 0.1 * f64::from(k)).find(|&x| !stable(x)) else {
+            return f64::INFINITY;
+        };
+        let (mut low, mut high) = (first - 0.1, first);
+        while high - low > 1e-10 {
+            let middle = 0.5 * (low + high);
+            if stable(middle) { low = middle } else { high = middle }
+        }
+        low
+    }
+
     /// Whether stages are solved for.
     pub fn is_implicit(&self) -> bool {
         self.diagonal != 0.0
@@ -152,5 +177,41 @@ impl<T: Real> Coefficients<T> {
     /// `b_j'(θ)` for stage `j`.
     pub fn dense_slope(&self, j: usize, theta: T) -> T {
         self.dense[j].iter().enumerate().rev().fold(T::zero(), |sum, (p, &c)| sum * theta + T::of(p as f64 + 1.0) * c)
+    }
+
+    /// Weights of all stages, extra ones included, at fraction θ of a step.
+    pub fn dense_weights(&self, theta: T, weights: &mut Vec<T>) {
+        weights.clear();
+        weights.extend((0..self.dense.len()).map(|j| self.dense_weight(j, theta)));
+    }
+
+    /// The state of stage `j` without its own implicit part: `out = y + h Σ a_jl k_l`, blocks of `h.len()` lanes.
+    pub fn stage_state(&self, j: usize, y: &[T], h: &[T], stages: &[T], out: &mut [T]) {
+        let block = out.len();
+        match &self.momenta {
+            None => linalg::combine(y, h, &self.a[j], stages, block, out),
+            Some(momenta) => {
+                let (positions, rest) = out.split_at_mut(block / 2);
+                linalg::combine(y, h, &self.a[j], stages, block, positions);
+                linalg::combine(&y[block / 2..], h, &momenta[j], &stages[block / 2..], block, rest);
+            }
+        }
+    }
+
+    /// The transpose of [`stage_state`](Self::stage_state) onto the stages: `before_l += h a_jl state_bar`.
+    pub fn stage_state_back(&self, j: usize, h: &[T], state_bar: &[T], before: &mut [T]) {
+        let block = state_bar.len();
+        let mut add = |terms: &Terms<T>, from: usize, to: usize| {
+            for &(l, a) in terms {
+                linalg::scaled_add(a, h, &state_bar[from..to], &mut before[l * block + from..l * block + to]);
+            }
+        };
+        match &self.momenta {
+            None => add(&self.a[j], 0, block),
+            Some(momenta) => {
+                add(&self.a[j], 0, block / 2);
+                add(&momenta[j], block / 2, block);
+            }
+        }
     }
 }

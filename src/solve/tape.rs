@@ -37,12 +37,57 @@ pub(crate) struct Round {
     pub lanes: usize,
     /// Where the stages' slabs begin in `Tape::slabs`: stages 1.., each `slab_len × lanes`.
     pub slabs: usize,
-    /// Where this round's steps and verdicts begin in `Tape::steps` and `Tape::accepted`.
+    /// Whether the stages of the continuous extension alone follow them.
+    pub extra: bool,
+    /// Where this round's steps and outcomes begin in `Tape::steps` and `Tape::outcomes`.
     pub first: usize,
     /// Outputs read off in this round: a range of `Tape::outputs`.
     pub outputs: std::ops::Range<usize>,
+    /// What happened at its end: a range of `Tape::marks`.
+    pub marks: std::ops::Range<usize>,
     /// Lanes that go on afterwards, where some left: a range of `Tape::kept`.
     pub kept: Option<std::ops::Range<usize>>,
+}
+
+/// What became of a lane's attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was repeated with a smaller step, or failed.
+    Refused,
+    /// The lane went on from its result.
+    Whole,
+    /// An event within it ended it early.
+    Cut,
+}
+
+/// Something that happened to a lane after its step, with what derivatives need.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark<T> {
+    pub lane: usize,
+    /// The event; none where only the inputs have a kink.
+    pub event: Option<EventMark<T>>,
+    /// Slab of the field (one lane) from where the lane went on, if it did so anew.
+    pub restart: Option<Vec<T>>,
+}
+
+/// An event's place and linearisation.
+#[derive(Clone, Debug)]
+pub(crate) struct EventMark<T> {
+    /// Which event.
+    pub event: usize,
+    /// Number among the occurrences of the pass.
+    pub occurrence: usize,
+    /// Where in the step; none if the lane had already stopped there for another event.
+    pub theta: Option<T>,
+    /// Slab of the watched function.
+    pub condition: Vec<T>,
+    /// Its derivative along the trajectory.
+    pub rate: T,
+    /// Slab of the jump, if there was one.
+    pub jump: Option<Vec<T>>,
+    /// The state's slopes before the event and, where the lane went on anew, after it.
+    pub slope_before: Vec<T>,
+    pub slope_after: Option<Vec<T>>,
 }
 
 /// A state read off a step.
@@ -50,7 +95,7 @@ pub(crate) struct Round {
 pub(crate) struct Output<T> {
     pub lane: usize,
     pub row: usize,
-    /// Where in the step, from 0 to 1.
+    /// Where in the step, from 0 to 1; at 1 the output is the step's result.
     pub theta: T,
 }
 
@@ -60,7 +105,8 @@ pub struct Tape<T> {
     pub(crate) rounds: Vec<Round>,
     pub(crate) slabs: Vec<T>,
     pub(crate) steps: Vec<T>,
-    pub(crate) accepted: Vec<bool>,
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) marks: Vec<Mark<T>>,
     pub(crate) outputs: Vec<Output<T>>,
     pub(crate) kept: Vec<usize>,
     pub(crate) start: Origin<T>,
@@ -89,7 +135,8 @@ impl<T> Default for Tape<T> {
             rounds: Vec::new(),
             slabs: Vec::new(),
             steps: Vec::new(),
-            accepted: Vec::new(),
+            outcomes: Vec::new(),
+            marks: Vec::new(),
             outputs: Vec::new(),
             kept: Vec::new(),
             start: Origin::default(),
@@ -102,18 +149,46 @@ impl<T: Real> Tape<T> {
         self.rounds.clear();
         self.slabs.clear();
         self.steps.clear();
-        self.accepted.clear();
+        self.outcomes.clear();
+        self.marks.clear();
         self.outputs.clear();
         self.kept.clear();
     }
 
-    /// Room for a round of `lanes` lanes with `numbers` slab numbers in all; returns those.
-    pub(crate) fn begin_round(&mut self, lanes: usize, numbers: usize) -> &mut [T] {
+    /// Room for a round of `lanes` lanes with `numbers` slab numbers in all.
+    pub(crate) fn begin_round(&mut self, lanes: usize, numbers: usize) {
         let slabs = self.slabs.len();
         self.slabs.resize(slabs + numbers, T::zero());
         let outputs = self.outputs.len()..self.outputs.len();
-        self.rounds.push(Round { lanes, slabs, first: self.steps.len(), outputs, kept: None });
+        let marks = self.marks.len()..self.marks.len();
+        self.rounds.push(Round { lanes, slabs, extra: false, first: self.steps.len(), outputs, marks, kept: None });
+    }
+
+    /// Room for one stage more in this round.
+    pub(crate) fn extend_round(&mut self, numbers: usize) -> &mut [T] {
+        let slabs = self.slabs.len();
+        self.slabs.resize(slabs + numbers, T::zero());
+        if let Some(round) = self.rounds.last_mut() {
+            round.extra = true;
+        }
         &mut self.slabs[slabs..]
+    }
+
+    pub(crate) fn push_output(&mut self, output: Output<T>) {
+        self.outputs.push(output);
+        let all = self.outputs.len();
+        self.rounds.last_mut().into_iter().for_each(|round| round.outputs.end = all);
+    }
+
+    pub(crate) fn push_mark(&mut self, mark: Mark<T>) {
+        self.marks.push(mark);
+        let all = self.marks.len();
+        self.rounds.last_mut().into_iter().for_each(|round| round.marks.end = all);
+    }
+
+    /// How many events happened.
+    pub(crate) fn occurrences(&self) -> usize {
+        self.marks.iter().filter(|mark| mark.event.is_some()).count()
     }
 
     /// Bytes held.
@@ -121,7 +196,7 @@ impl<T: Real> Tape<T> {
         (self.slabs.len() + self.steps.len() + self.start.slab.len()) * size_of::<T>()
             + self.outputs.len() * size_of::<Output<T>>()
             + self.rounds.len() * size_of::<Round>()
-            + self.accepted.len()
+            + self.outcomes.len()
     }
 }
 
@@ -133,12 +208,14 @@ pub struct Checkpoints<T> {
     /// Rounds since the last one saved.
     pub(crate) since: usize,
     pub(crate) start: Origin<T>,
+    /// How many events happened.
+    pub(crate) occurrences: usize,
     /// Filled anew for each stretch between two checkpoints on the way back.
     pub(crate) tape: Tape<T>,
 }
 
 impl<T> Default for Checkpoints<T> {
     fn default() -> Self {
-        Self { every: 1, saved: Vec::new(), since: 0, start: Origin::default(), tape: Tape::default() }
+        Self { every: 1, saved: Vec::new(), since: 0, start: Origin::default(), occurrences: 0, tape: Tape::default() }
     }
 }
