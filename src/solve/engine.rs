@@ -145,15 +145,13 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
         }
         let factor = self.controller.after_reject(log_error);
         let shorter = self.step[lane] * factor;
-        let smallest = T::of(16.0) * T::default_epsilon() * lanes.t[lane].abs().max(own.end.abs());
+        let smallest = T::of(16.0) * T::default_epsilon() * lanes.t[lane].abs();
         if shorter.abs() > smallest.max(T::of(self.options.min_step)) && lanes.t[lane] + shorter != lanes.t[lane] {
             return Verdict::Reject { factor };
         }
-        if unsolved {
-            return Verdict::Fail(Reason::Unsolved);
-        }
         Verdict::Fail(match not_finite(&self.estimate) {
             Some(component) => Reason::NotFinite { component },
+            None if unsolved => Reason::Unsolved,
             None => {
                 let size = |i: &usize| (self.estimate[i * count + lane] / tolerance(i * count + lane)).abs().f64();
                 let worst = (0..dim).max_by(|a, b| size(a).total_cmp(&size(b)));
