@@ -10,6 +10,7 @@ mod component;
 mod dual;
 mod field;
 mod lift;
+mod path;
 pub mod testkit;
 
 pub use at_rest::AtRest;
@@ -18,3 +19,4 @@ pub use component::{Component, ParamSpec, Tangent};
 pub use dual::{Dual, Scalar};
 pub use field::{Constants, Field, Inputs};
 pub use lift::{Lift, LiftMap, SmallField, SmallMap};
+pub use path::{Interpolation, Lookahead, Path};
