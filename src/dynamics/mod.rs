@@ -11,6 +11,7 @@ mod dual;
 mod field;
 mod lift;
 mod path;
+pub mod systems;
 pub mod testkit;
 
 pub use at_rest::AtRest;
