@@ -2,7 +2,6 @@
 
 use super::{Kind, System};
 use crate::dynamics::{Component, Field, Lift, LiftMap, SmallField, SmallMap};
-use crate::linalg::{Block, BlockMut};
 use crate::{Error, Result};
 
 /// A named system with its parameters, ready to be integrated, iterated or linearised.
@@ -66,28 +65,6 @@ impl Instance {
 
     fn takes_time(&self) -> bool {
         self.component.in_dim() > self.dim()
-    }
-
-    /// Iterates a map `count` times from `state`, the state after `before` steps, and hands over each state with its
-    /// number, as long as `follow` says to go on.
-    pub fn iterate(
-        &self,
-        state: &mut [f64],
-        before: usize,
-        count: usize,
-        mut follow: impl FnMut(usize, &[f64]) -> bool,
-    ) {
-        let (dim, component) = (self.dim(), &self.component);
-        let mut u = vec![0.0; component.in_dim()];
-        let mut scratch = vec![0.0; component.scratch_len()];
-        for step in before..before + count {
-            u[..dim].copy_from_slice(state);
-            u[dim..].fill(step as f64);
-            component.eval(&self.params, Block::new(&u, 1), BlockMut::new(state, 1), &mut scratch);
-            if !follow(step + 1, state) {
-                return;
-            }
-        }
     }
 }
 

@@ -136,7 +136,7 @@ impl<T: Real> Component<T> for RateNetwork<T> {
 }
 
 /// More units would not fit memory.
-const MOST_UNITS: u64 = 8192;
+const MOST_UNITS: u64 = 4096;
 
 pub(super) const RATE_NETWORK: System = System {
     name: "rate-network",
