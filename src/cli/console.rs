@@ -69,6 +69,10 @@ pub fn short(value: f64) -> String {
         let text = format!("{value:.digits$}");
         if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
     } else {
-        format!("{value:.5e}")
+        let text = format!("{value:.5e}");
+        match text.split_once('e') {
+            Some((digits, power)) => format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.')),
+            None => text,
+        }
     }
 }

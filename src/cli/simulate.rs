@@ -5,6 +5,7 @@ use super::console::{Console, short};
 use super::{figures, tables};
 use crate::dynamics::systems::{Instance, Kind, Settings, system};
 use crate::io::OutputFolder;
+use crate::io::table::Cell;
 use crate::series::grid::stepped;
 use crate::series::{RequestedTimes, read_times};
 use crate::solve::{self, INDEPENDENT_DOPRI5, Options, Problem, Solution, SolverSpec, solve_independently};
@@ -94,7 +95,7 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
 
     let (method, [rtol, atol, step]) = way.described();
     let told = [("rtol", rtol), ("atol", atol), ("step", step)];
-    let told: String = told.iter().filter_map(|(name, x)| x.map(|x| format!(", {name} {x}"))).collect();
+    let told: String = told.iter().filter_map(|(name, x)| x.map(|x| format!(", {name} {}", Cell::Number(x)))).collect();
     console.say(format_args!("{:<8} {name}{}", "system", settings(&instance)));
     let cost =
         format!("{} steps accepted, {} rejected, {} evaluations", report.accepted, report.rejected, report.evaluations);

@@ -6,7 +6,6 @@ mod tests;
 
 use super::Inputs;
 use crate::{Error, Real, Result};
-use std::ops::Range;
 
 /// What a path does between its knots. Before the first knot and after the last, every path stays at that knot's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,14 +108,15 @@ impl<T: Real> Path<T> {
             kinks.extend(interpolation.kinks(range.len()).into_iter().map(|k| times[range.start + k]));
             kink_ptr.push(kinks.len());
         }
-        let find: Option<fn(&[T], &[T], usize) -> Vec<T>> = match interpolation {
-            Interpolation::Step | Interpolation::Linear => None,
-            Interpolation::Hermite => Some(slopes::backward),
-            Interpolation::NaturalSpline => Some(slopes::natural),
-        };
-        let of = |range: Range<usize>| (&times[range.clone()], &values[range.start * dim..range.end * dim]);
-        let slopes = find
-            .map_or(Vec::new(), |find| rows().flat_map(|range| find(of(range.clone()).0, of(range).1, dim)).collect());
+        let slopes = rows().flat_map(|range| {
+            let (times, values) = (&times[range.clone()], &values[range.start * dim..range.end * dim]);
+            match interpolation {
+                Interpolation::Step | Interpolation::Linear => Vec::new(),
+                Interpolation::Hermite => slopes::backward(times, values, dim),
+                Interpolation::NaturalSpline => slopes::natural(times, values, dim),
+            }
+        });
+        let slopes = slopes.collect();
         Ok(Self { interpolation, dim, row_ptr, times, values, slopes, kink_ptr, kinks })
     }
 

@@ -121,7 +121,7 @@ mod tests {
     fn what_cannot_go_on_is_reported_with_the_part_before_it() {
         let problem = Problem { start_times: &[0.0], starts: &[1.0], row_ptr: &[0, 2], times: &[1.0, 9.0] };
         let overflow = iterate(&MAP, &[1e100], &problem, 100).unwrap();
-        assert!(overflow.states[0] == 1e100 && overflow.states[1].is_nan());
+        assert!(overflow.states[0] == 1e100 && f64::is_nan(overflow.states[1]));
         let failure = overflow.reports[0].failure.clone().unwrap();
         assert_eq!((failure.time, failure.reason), (3.0, Reason::NotFinite { component: 0 }));
         let short = iterate(&MAP, &[1.0], &problem, 5).unwrap();
