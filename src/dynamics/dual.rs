@@ -25,6 +25,8 @@ pub trait Scalar:
     fn tanh(self) -> Self;
     /// Absolute value; the derivative at 0 is taken from the right.
     fn abs(self) -> Self;
+    /// The largest whole number not above; its derivative is 0, at the jumps too.
+    fn floor(self) -> Self;
 }
 
 /// `value + Σ_i parts[i] ε_i` with `ε_i ε_j = 0`.
@@ -137,6 +139,10 @@ impl<T: Real, const N: usize> Scalar for Dual<T, N> {
         let sign = if self.value < T::zero() { -T::one() } else { T::one() };
         self.apply(self.value.abs(), sign)
     }
+
+    fn floor(self) -> Self {
+        Self::constant(self.value.floor())
+    }
 }
 
 macro_rules! plain_scalar {
@@ -151,6 +157,7 @@ macro_rules! plain_scalar {
             fn cos(self) -> Self { <$t>::cos(self) }
             fn tanh(self) -> Self { <$t>::tanh(self) }
             fn abs(self) -> Self { <$t>::abs(self) }
+            fn floor(self) -> Self { <$t>::floor(self) }
         }
     )*};
 }

@@ -10,6 +10,8 @@ mod component;
 mod dual;
 mod field;
 mod lift;
+mod path;
+pub mod systems;
 pub mod testkit;
 
 pub use at_rest::AtRest;
@@ -18,3 +20,4 @@ pub use component::{Component, ParamSpec, Tangent};
 pub use dual::{Dual, Scalar};
 pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
 pub use lift::{Lift, LiftMap, SmallField, SmallMap};
+pub use path::{Interpolation, Lookahead, Path};

@@ -12,6 +12,7 @@ mod events;
 mod failure;
 mod independent;
 mod integrate;
+mod iterate;
 mod lanes;
 mod methods;
 mod outputs;
@@ -28,6 +29,7 @@ pub use control::{Control, Gains, Options};
 pub use failure::{Cause, Failure, Reason};
 pub use independent::{Independent, solve_independently};
 pub use integrate::integrate;
+pub use iterate::iterate;
 pub use methods::{
     BS3, DOP853, DOPRI5, EULER, HEUN, IMPLICIT_EULER, KVAERNO5, METHODS, MIDPOINT, RALSTON, RK4, RK4_38, SSPRK3, TSIT5,
     VERLET, VERN7, YOSHIDA4, method,
