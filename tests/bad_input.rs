@@ -139,6 +139,49 @@ fn of_predict() {
 }
 
 #[test]
+fn of_simulate() {
+    let folder = Folder::new();
+    fs::write(folder.path("t.csv"), "series_id,time\nwho,6\n").unwrap();
+    let lorenz = ["simulate", "--system", "lorenz63"];
+    for (options, expected) in [
+        (&["--set", "rho"][..], "not of the form key=value"),
+        (&["--set", "r=1"], "lorenz63 has no parameter `r`; set some of sigma, rho, beta"),
+        (&["--set", "rho=nan"], "give a finite number"),
+        (&["--start", "1,2"], "--start has 2 numbers, lorenz63 has 3 components"),
+        (&["--start", "1,2,inf"], "--start holds inf"),
+        (&["--start", "1,2,x"], "invalid value"),
+        (&["--start-time", "nan"], "--start-time is NaN"),
+        (&["--start-time", "3", "--at", "0:5:1"], "time 0 lies before the start at 3"),
+        (&["--at", "0:1"], "write START:END:STEP"),
+        (&["--at", "0:1:1e-9"], "more than 1000000 times"),
+        (&["--at-file", "none.csv"], "none.csv: reading"),
+        (&["--at-file", "t.csv"], "t.csv: it has a column of series"),
+        (&["--method", "magic"], "no method is called \"magic\""),
+        (&["--method", "rk4"], "takes steps of fixed length"),
+        (&["--step", "0"], "the step is 0"),
+        (&["--step", "0.1", "--rtol", "1e-3"], "cannot be used with"),
+        (&["--rtol", "-1"], "unexpected argument"),
+        (&["--atol", "0"], "absolute tolerance is 0"),
+        (&["--max-steps", "0"], "max_steps is 0"),
+        (&["--method", "ode-solvers-dopri5", "--step", "1"], "takes no --step"),
+        (&["--method", "ode-solvers-dopri5", "--rtol", "0"], "relative tolerance is 0"),
+    ] {
+        refused(&folder, &[&lorenz, options].concat(), expected);
+    }
+    for (options, expected) in [
+        (&["--system", "lorenz"][..], "no system is called \"lorenz\"; choose one of lorenz63"),
+        (&["--system", "henon", "--method", "rk4"], "--method is given, but henon is a map"),
+        (&["--system", "henon", "--at", "0:5:0.5"], "a map has no step 0.5"),
+        (&["--system", "lorenz96", "--set", "n=2.5"], "give a whole number from 4"),
+        (&["--system", "lorenz96", "--set", "n=100000", "--at", "0:1000:1"], "too many"),
+        (&[], "--system"),
+    ] {
+        refused(&folder, &[&["simulate"], options].concat(), expected);
+    }
+    refused(&folder, &["systems", "lorenz"], "no system is called");
+}
+
+#[test]
 fn of_damaged_models() {
     let folder = Folder::new();
     short_fit(&folder, &[]);

@@ -189,6 +189,97 @@ fn a_trajectory_that_cannot_be_followed_is_code_1_with_the_part_before_it_writte
     assert!(table.lines().last().unwrap().ends_with("1950,,,,,,"), "{table}");
 }
 
+/// The numbers of a written trajectory, row by row.
+fn trajectory(folder: &Folder) -> (Vec<String>, Vec<Vec<f64>>) {
+    let mut table = csv::Reader::from_path(folder.path("out/simulate/trajectory.csv")).unwrap();
+    let header = table.headers().unwrap().iter().map(String::from).collect();
+    let rows = table.records().map(|row| row.unwrap().iter().map(|cell| cell.parse().unwrap()).collect());
+    (header, rows.collect())
+}
+
+#[test]
+fn simulate_follows_named_flows_and_an_independent_solver_agrees() {
+    let folder = Folder::new();
+    let simulate = |more: &[&str]| {
+        let options = ["--set", "sigma=9", "--start=-1,2,3", "--at", "0:2:0.5", "--rtol", "1e-10", "--atol", "1e-10"];
+        let command = ["simulate", "--system", "lorenz63", "--json"];
+        let run = flowmap(&folder).args(command).args(options).args(more).assert().success();
+        assert_eq!(folder.names("out/simulate"), ["trajectory.csv", "trajectory.svg"]);
+        let report: Value = serde_json::from_slice(&run.get_output().stdout).unwrap();
+        (report, trajectory(&folder), message(&run))
+    };
+    let (report, (header, ours), told) = simulate(&[]);
+    assert_eq!(header, ["time", "x", "y", "z"]);
+    assert_eq!((ours.len(), &ours[0][..]), (5, &[0.0, -1.0, 2.0, 3.0][..]));
+    assert!(report["failure"].is_null() && report["parameters"]["sigma"] == 9.0 && report["rows"] == 5, "{report}");
+    assert!(told.contains("tsit5, rtol 1e-10") && told.contains("steps accepted"), "{told}");
+    roxmltree::Document::parse(&folder.read("out/simulate/trajectory.svg")).unwrap();
+    let (report, (_, theirs), _) = simulate(&["--method", "ode-solvers-dopri5"]);
+    assert_eq!(report["method"], "ode-solvers-dopri5");
+    for (a, b) in ours.iter().flatten().zip(theirs.iter().flatten()) {
+        approx::assert_relative_eq!(*a, *b, max_relative = 1e-6, epsilon = 1e-6);
+    }
+}
+
+#[test]
+fn simulate_follows_maps_and_takes_times_from_a_file_and_the_seed_from_the_option() {
+    let folder = Folder::new();
+    fs::write(folder.path("t.csv"), "time\n2\n0\n").unwrap();
+    let args = ["simulate", "--system", "logistic", "--start", "0.5", "--set", "r=2", "--at-file", "t.csv", "--quiet"];
+    let run = flowmap(&folder).args(args).assert().success();
+    assert!(run.get_output().stderr.is_empty());
+    assert_eq!(trajectory(&folder), (vec!["time".into(), "x".into()], vec![vec![0.0, 0.5], vec![2.0, 0.5]]));
+
+    let states = |seed: &[&str]| {
+        let args = ["simulate", "--system", "rate-network", "--set", "n=5", "--at", "1:2:1"];
+        flowmap(&folder).args(args).args(seed).assert().success();
+        trajectory(&folder).1
+    };
+    assert_eq!(states(&["--seed", "3"]), states(&["--set", "seed=3"]));
+    assert_ne!(states(&["--seed", "3"]), states(&[]));
+}
+
+#[test]
+fn a_simulation_that_cannot_go_on_is_code_1_with_the_part_before_it_written() {
+    let folder = Folder::new();
+    for (options, rows) in [
+        (&["--system", "henon", "--start", "5,5", "--at", "0:100:1"][..], 2..12),
+        (&["--system", "logistic", "--max-steps", "7", "--at", "0:100:1"], 8..9),
+        (&["--system", "lorenz63", "--max-steps", "20", "--at", "0:100:0.01"], 2..5000),
+    ] {
+        let run = flowmap(&folder).arg("simulate").args(options).arg("--json").assert().code(1);
+        let report: Value = serde_json::from_slice(&run.get_output().stdout).unwrap();
+        assert!(report["failure"]["time"].is_number() && report["failure"]["reason"].is_string(), "{report}");
+        let written = trajectory(&folder).1;
+        assert!(rows.contains(&written.len()) && report["rows"] == written.len(), "{options:?}: {}", written.len());
+        let told = message(&run);
+        assert!(told.contains("up to the failure") && told.contains("integration ended at time"), "{told}");
+        assert!(folder.read("out/simulate/trajectory.svg").contains("ended early"));
+    }
+}
+
+#[test]
+fn systems_lists_all_and_tells_of_each() {
+    let folder = Folder::new();
+    let output = |args: &[&str]| {
+        let run = flowmap(&folder).arg("systems").args(args).assert().success();
+        String::from_utf8_lossy(&run.get_output().stdout).into_owned()
+    };
+    let (list, all) = (output(&[]), output(&["--json"]));
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let all = all["systems"].as_array().unwrap();
+    assert_eq!(all.len(), 19);
+    for system in all {
+        let name = system["name"].as_str().unwrap();
+        assert!(list.lines().any(|line| line.starts_with(&format!("{name} "))), "{name}");
+        assert!(output(&[name]).contains(system["source"].as_str().unwrap()));
+    }
+    let one: Value = serde_json::from_str(&output(&["lorenz63", "--json"])).unwrap();
+    assert_eq!(one["references"][0]["exponents"][0]["value"], 0.9047);
+    assert_eq!(one["sum_of_exponents"].as_f64(), Some(-41.0 / 3.0));
+    assert!(folder.names(".").is_empty());
+}
+
 #[test]
 fn inspect_tells_what_files_hold_and_writes_none() {
     let folder = Folder::new();
@@ -227,7 +318,8 @@ fn the_examples_of_every_help_page_run_from_the_root() {
         fs::copy(root().join("data").join(name), folder.path("data").join(name)).unwrap();
     }
     let mut count = 0;
-    for page in [&["--help"][..], &["fit", "--help"], &["predict", "--help"], &["inspect", "--help"]] {
+    for command in ["", "fit", "predict", "simulate", "systems", "inspect"] {
+        let page: Vec<&str> = [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let help = flowmap(&folder).args(page).assert().success();
         let help = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
         for example in help.lines().filter_map(|line| line.strip_prefix("  flowmap ")) {
@@ -240,7 +332,7 @@ fn the_examples_of_every_help_page_run_from_the_root() {
             count += 1;
         }
     }
-    assert_eq!(count, 11);
+    assert_eq!(count, 18);
 }
 
 #[test]

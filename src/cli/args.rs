@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
-/// Systems that evolve in time: fits Neural ODEs to irregular series and predicts with them.
+/// Systems that evolve in time: fits Neural ODEs to irregular series, predicts with them, and simulates named systems.
 #[derive(Debug, Parser)]
 #[command(name = "flowmap", version, max_term_width = 110)]
 #[command(after_help = "\
@@ -11,6 +11,7 @@ Examples, from the repository's root:
   flowmap inspect data/lynx_hare.csv
   flowmap fit data/lynx_hare.csv --holdout 0.2
   flowmap predict out/fit --at 1921:1930:0.1
+  flowmap simulate --system lorenz63
 
 Exit codes: 0 done, 1 the computation failed, 2 bad input or usage.")]
 pub struct Cli {
@@ -46,6 +47,8 @@ pub struct Common {
 pub enum Command {
     Fit(FitArgs),
     Predict(PredictArgs),
+    Simulate(SimulateArgs),
+    Systems(SystemsArgs),
     Inspect(InspectArgs),
 }
 
@@ -172,6 +175,75 @@ pub struct PredictArgs {
     /// Step of euler and rk4, in the file's unit of time
     #[arg(long, value_name = "X")]
     pub step: Option<f64>,
+}
+
+/// Follows a named system, a flow or a map, from a start.
+///
+/// Without --start and --at from the system's usual start over a span that shows what it does. A flow is integrated from
+/// the start time on, a map is iterated; its times are numbers of steps.
+///
+/// Writes trajectory.csv and trajectory.svg; where the trajectory cannot be followed to the end, the part before.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap simulate --system lorenz63
+  flowmap simulate --system van-der-pol --set mu=5 --start 0.1,0 --at 0:60:0.05 --method dopri5
+  flowmap simulate --system pendulum --method rk4 --step 0.05
+  flowmap simulate --system henon --at 0:10000:1")]
+pub struct SimulateArgs {
+    /// The system; `flowmap systems` lists them
+    #[arg(long, value_name = "NAME")]
+    pub system: String,
+    /// A parameter of the system; may come several times
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    pub set: Vec<String>,
+    /// The start, one number a component [default: the system's usual one]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', allow_hyphen_values = true)]
+    pub start: Option<Vec<f64>>,
+    /// Time of the start, or number of its step
+    #[arg(long, value_name = "T", default_value_t = 0.0, allow_hyphen_values = true)]
+    pub start_time: f64,
+    /// Times from START to END in steps of STEP [default: a span that shows what the system does]
+    #[arg(long, value_name = "START:END:STEP", allow_hyphen_values = true, value_parser = grid)]
+    pub at: Option<[f64; 3]>,
+    /// Times from a CSV file with a column `time`
+    #[arg(long, value_name = "TIMES.csv", conflicts_with = "at", value_hint = ValueHint::FilePath)]
+    pub at_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub solver: SolverArgs,
+}
+
+/// How a flow is integrated.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Integration of flows")]
+pub struct SolverArgs {
+    /// The method, such as euler, rk4, dopri5, tsit5, or ode-solvers-dopri5 as a check [default: tsit5]
+    #[arg(long, value_name = "NAME")]
+    pub method: Option<String>,
+    /// Relative tolerance [default: 1e-6]
+    #[arg(long, value_name = "X")]
+    pub rtol: Option<f64>,
+    /// Absolute tolerance [default: 1e-9]
+    #[arg(long, value_name = "X")]
+    pub atol: Option<f64>,
+    /// Steps of this length
+    #[arg(long, value_name = "X", conflicts_with_all = ["rtol", "atol"])]
+    pub step: Option<f64>,
+    /// Most steps, for maps too [default: 1000000, or 100000000 of a fixed length]
+    #[arg(long, value_name = "N")]
+    pub max_steps: Option<usize>,
+}
+
+/// Lists the named systems, or says what is known of one: parameters, equations and Lyapunov exponents. Writes no file.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap systems
+  flowmap systems lorenz63")]
+pub struct SystemsArgs {
+    /// One system
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 /// Says what a data file, a model folder, a weights file or an npy array holds. Writes no file.

@@ -61,3 +61,18 @@ pub fn to_stdout(text: &str) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+/// Six digits are enough to look at.
+pub fn short(value: f64) -> String {
+    if value == 0.0 || (1e-4..1e7).contains(&value.abs()) {
+        let digits = (5 - value.abs().max(1e-4).log10().floor() as i32).clamp(0, 8) as usize;
+        let text = format!("{value:.digits$}");
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
+    } else {
+        let text = format!("{value:.5e}");
+        match text.split_once('e') {
+            Some((digits, power)) => format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.')),
+            None => text,
+        }
+    }
+}

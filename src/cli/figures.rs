@@ -1,9 +1,13 @@
 //! Figures that commands write.
 
 use crate::Result;
+use crate::dynamics::systems::{Instance, Kind};
 use crate::io::OutputFolder;
 use crate::models::{Fitted, Prediction};
-use crate::plot::{Curve, FitFigure, FitPanel, FitSeries, LossFigure, Points, Stage, fit_figure, loss_figure};
+use crate::plot::{
+    Curve, FitFigure, FitPanel, FitSeries, LossFigure, Points, Stage, TrajectoryFigure, fit_figure, loss_figure,
+    trajectory_figure,
+};
 use crate::series::grid::spread;
 use crate::series::{Panel, Series};
 use crate::train::{DataSpec, LogRow, Phase, Run, TrainState};
@@ -182,4 +186,28 @@ fn points(record: &Series, c: usize, channels: usize, rows: std::ops::Range<usiz
         value: cells.iter().map(|&(_, cell)| record.values[cell]).collect(),
         error: record.errors.map(|errors| cells.iter().map(|&(_, cell)| errors[cell]).collect()).unwrap_or_default(),
     }
+}
+
+/// `trajectory.svg`: components against time, and against each other where there are few.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_trajectory(
+    folder: &OutputFolder,
+    instance: &Instance,
+    times: &[f64],
+    states: &[f64],
+    remark: String,
+) -> Result<()> {
+    let column = |i: usize| states.iter().skip(i).step_by(instance.dim()).copied().collect();
+    let points = instance.system.kind == Kind::Map;
+    let figure = TrajectoryFigure {
+        title: format!("{}: {}", instance.system.name, instance.system.title),
+        time: if points { "step" } else { "time" }.into(),
+        times: times.to_vec(),
+        components: instance.labels.iter().enumerate().map(|(i, label)| (label.clone(), column(i))).collect(),
+        points,
+        remark,
+    };
+    write(folder, "trajectory.svg", &trajectory_figure(&figure)?)
 }

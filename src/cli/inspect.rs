@@ -1,7 +1,7 @@
 //! `flowmap inspect`.
 
 use super::args::InspectArgs;
-use super::console::{Console, to_stdout};
+use super::console::{Console, short, to_stdout};
 use super::settings::read_options;
 use crate::io::tensors::{self, TensorData, Tensors};
 use crate::io::{npy, table::Cell};
@@ -172,15 +172,4 @@ fn with_kind(kind: &str, path: &Path, content: &impl Serialize) -> Result<Value>
     value["kind"] = kind.into();
     value["file"] = json!(path);
     Ok(value)
-}
-
-/// Six digits are enough to look at.
-fn short(value: f64) -> String {
-    if value == 0.0 || (1e-4..1e7).contains(&value.abs()) {
-        let digits = (5 - value.abs().max(1e-4).log10().floor() as i32).clamp(0, 8) as usize;
-        let text = format!("{value:.digits$}");
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
-    } else {
-        format!("{value:.5e}")
-    }
 }

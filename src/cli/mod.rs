@@ -12,6 +12,8 @@ mod predict;
 mod progress;
 mod report;
 mod settings;
+mod simulate;
+mod systems;
 mod tables;
 
 use args::{Cli, Command};
@@ -43,6 +45,8 @@ fn in_threads(cli: &Cli, console: &Console) -> Result<()> {
     let command = || match &cli.command {
         Command::Fit(args) => fit::run(args, &cli.common, console),
         Command::Predict(args) => predict::run(args, &cli.common, console),
+        Command::Simulate(args) => simulate::run(args, &cli.common, console),
+        Command::Systems(args) => systems::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
     };
     let threads = cli.common.threads.map_or(0, usize::from);

@@ -114,6 +114,17 @@ pub fn write_predictions(
     table::write(&folder.file("predictions.csv"), &header, rows)
 }
 
+/// `trajectory.csv`: a row a time, a column a component.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_trajectory(folder: &OutputFolder, labels: &[String], times: &[f64], states: &[f64]) -> Result<()> {
+    let header: Vec<&str> = std::iter::once("time").chain(labels.iter().map(String::as_str)).collect();
+    let rows = times.iter().zip(states.chunks_exact(labels.len()));
+    let rows = rows.map(|(time, state)| std::iter::once(time).chain(state).map(|&number| number.into()).collect());
+    table::write(&folder.file("trajectory.csv"), &header, rows)
+}
+
 fn series_column(data: &DataSpec) -> String {
     data.series.clone().unwrap_or_else(|| SERIES_COLUMN.into())
 }

@@ -34,26 +34,8 @@ pub trait Scalar:
     fn atan2(self, x: Self) -> Self;
     /// Absolute value; the derivative at 0 is taken from the right.
     fn abs(self) -> Self;
-    /// The larger of two numbers, neither of them NaN; `self` and its derivative where they are equal.
-    fn max(self, other: Self) -> Self;
-    /// The smaller of two numbers, neither of them NaN; `self` and its derivative where they are equal.
-    fn min(self, other: Self) -> Self;
-}
-
-/// `x^n` by repeated squaring: the same multiplications in the same order for every kind of number.
-#[inline(always)]
-pub(super) fn power<S: Copy + Mul<Output = S> + Div<Output = S>>(x: S, one: S, n: i32) -> S {
-    let (mut left, mut square, mut product) = (n.unsigned_abs(), x, one);
-    while left > 0 {
-        if left % 2 == 1 {
-            product = product * square;
-        }
-        left /= 2;
-        if left > 0 {
-            square = square * square;
-        }
-    }
-    if n < 0 { one / product } else { product }
+    /// The largest whole number not above; its derivative is 0, at the jumps too.
+    fn floor(self) -> Self;
 }
 
 /// `value + Σ_i parts[i] ε_i` with `ε_i ε_j = 0`.
@@ -180,12 +162,8 @@ impl<T: Real, const N: usize> Scalar for Dual<T, N> {
         self.apply(self.value.abs(), sign)
     }
 
-    fn max(self, other: Self) -> Self {
-        if other.value > self.value { other } else { self }
-    }
-
-    fn min(self, other: Self) -> Self {
-        if other.value < self.value { other } else { self }
+    fn floor(self) -> Self {
+        Self::constant(self.value.floor())
     }
 }
 
@@ -203,8 +181,7 @@ macro_rules! plain_scalar {
             fn tanh(self) -> Self { <$t>::tanh(self) }
             fn atan2(self, x: Self) -> Self { <$t>::atan2(self, x) }
             fn abs(self) -> Self { <$t>::abs(self) }
-            fn max(self, other: Self) -> Self { if other > self { other } else { self } }
-            fn min(self, other: Self) -> Self { if other < self { other } else { self } }
+            fn floor(self) -> Self { <$t>::floor(self) }
         }
     )*};
 }

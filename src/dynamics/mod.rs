@@ -10,7 +10,8 @@ mod component;
 mod dual;
 mod field;
 mod lift;
-mod march;
+mod path;
+pub mod systems;
 pub mod testkit;
 
 pub use at_rest::AtRest;
@@ -18,6 +19,5 @@ pub use combine::{Beside, Chain, Identity, Sum};
 pub use component::{Component, ParamSpec, Tangent};
 pub use dual::{Dual, Scalar};
 pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
-pub(crate) use march::{March, Pace, Plan, Slots};
-pub use march::Marcher;
-pub use lift::{Lift, LiftMap, SmallField, SmallMap, Swept};
+pub use lift::{Lift, LiftMap, SmallField, SmallMap};
+pub use path::{Interpolation, Lookahead, Path};

@@ -14,4 +14,8 @@ pub use pull::{pull, pull_with_events};
 pub use push::{Pushed, push};
 
 #[cfg(test)]
+mod events_tests;
+#[cfg(test)]
+mod methods_tests;
+#[cfg(test)]
 mod tests;

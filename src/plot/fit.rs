@@ -2,7 +2,7 @@
 
 use super::axes::{Axis, Range, usable};
 use super::canvas::{self, Area, Canvas, Font, Stroke};
-use super::frame::{Frame, Mark, TICK_ROOM, TICK_SIZE};
+use super::frame::{Frame, Mark, TICK_ROOM, TICK_SIZE, level_axis};
 use super::legend::{Key, Legend};
 use super::palette::{self, Rgb};
 use super::text;
@@ -309,7 +309,7 @@ fn draw(figure: &FitFigure, shown: &Shown, budget: &Budget) -> Result<String> {
     let label_room = ys.iter().map(|y| y.label_width(TICK_SIZE)).fold(20.0, f64::max) + 10.0;
     let between = 26.0;
     let cell_width = (width - 2.0 * MARGIN - between * (columns as f64 - 1.0)) / columns as f64;
-    let x = time_axis(times, cell_width - label_room);
+    let x = level_axis(times, cell_width - label_room);
 
     let legend = shown.legend(figure, width - 2.0 * MARGIN);
     let title_height = if text::clean(&figure.title).is_empty() { 0.0 } else { 30.0 };
@@ -373,20 +373,6 @@ impl Budget {
     /// Each place of an interval is two vertices.
     fn band(&self, curve: &Curve) -> usize {
         (self.bands * curve.time.len() as f64).ceil() as usize + 1
-    }
-}
-
-/// As many ticks as their labels leave room for.
-fn time_axis(times: Range, width: f64) -> Axis {
-    let range = times.padded(0.02);
-    let mut wanted = (width / 52.0).max(2.0);
-    loop {
-        let axis = Axis::linear(range, wanted, 0.0);
-        let needed = axis.ticks.len() as f64 * (axis.label_width(TICK_SIZE) + 18.0);
-        if needed <= width || wanted <= 2.0 {
-            return axis;
-        }
-        wanted -= 1.0;
     }
 }
 

@@ -1,6 +1,6 @@
 //! A plotting area: two axes, a light grid, and data drawn into it.
 
-use super::axes::Axis;
+use super::axes::{Axis, Range};
 use super::canvas::{Area, Canvas, Font, Place, Stroke};
 use super::palette::{self, Rgb};
 use super::text;
@@ -14,6 +14,20 @@ pub(crate) const NAME_SIZE: f64 = 12.5;
 const OVERHANG: f64 = 16.0;
 /// Room under a frame for its tick labels.
 pub(crate) const TICK_ROOM: f64 = 20.0;
+
+/// A level axis over a width, with as many ticks as their labels leave room for.
+pub(crate) fn level_axis(values: Range, width: f64) -> Axis {
+    let range = values.padded(0.02);
+    let mut wanted = (width / 52.0).max(2.0);
+    loop {
+        let axis = Axis::linear(range, wanted, 0.0);
+        let needed = axis.ticks.len() as f64 * (axis.label_width(TICK_SIZE) + 18.0);
+        if needed <= width || wanted <= 2.0 {
+            return axis;
+        }
+        wanted -= 1.0;
+    }
+}
 
 /// An area with its axes.
 pub(crate) struct Frame {

@@ -1,4 +1,4 @@
-//! Figures as SVG text: fits, forecasts and training losses.
+//! Figures as SVG text: fits, forecasts, training losses and trajectories.
 //!
 //! A figure is a plain record of `f64` vectors; a function turns it into one SVG document, which the caller writes.
 //! Nothing here reads or writes files, prints, or panics on any numbers or names. Values that are not finite (or beyond
@@ -19,6 +19,8 @@ pub mod palette;
 mod tests;
 mod text;
 mod thin;
+mod trajectory;
 
 pub use fit::{Curve, FitFigure, FitPanel, FitSeries, Points, fit_figure};
 pub use loss::{LossFigure, Stage, loss_figure};
+pub use trajectory::{TrajectoryFigure, trajectory_figure};

@@ -277,3 +277,36 @@ proptest! {
         }
     }
 }
+
+fn trajectory(dim: usize, count: usize, points: bool) -> TrajectoryFigure {
+    let component = |i: usize| (format!("y{i}"), wave(count, i as f64));
+    let (times, components) = (steps(count, 0.0), (0..dim).map(component).collect());
+    TrajectoryFigure { title: "t".into(), time: "time".into(), times, components, points, remark: String::new() }
+}
+
+#[test]
+fn trajectories_name_their_components_and_stay_small_whatever_their_length() {
+    for points in [false, true] {
+        for (dim, count) in
+            [(0, 0), (1, 0), (1, 1), (1, 50), (2, 2), (2, 200_000), (3, 200_000), (4, 100), (40, 50_000)]
+        {
+            let shown = texts(&trajectory_figure(&trajectory(dim, count, points)).unwrap());
+            for i in 0..dim.min(6) {
+                assert!(shown.contains(&format!("y{i}")), "{dim} of {count}: {shown:?}");
+            }
+            assert_eq!(shown.contains(&"6 of 40 components".to_owned()), dim == 40);
+            assert_eq!(shown.contains(&"next y0".to_owned()), points && dim == 1 && count > 1);
+            assert_eq!(
+                shown.contains(&"first row".to_owned()),
+                count > 1 && (matches!(dim, 2 | 3) || (points && dim == 1))
+            );
+        }
+    }
+    let mut broken = trajectory(3, 20, false);
+    broken.components[1].1[7] = f64::NAN;
+    broken.components[2].1[9] = 1e300;
+    broken.remark = "ended early".into();
+    assert!(texts(&trajectory_figure(&broken).unwrap()).contains(&"ended early".to_owned()));
+    broken.components[0].1.pop();
+    assert!(trajectory_figure(&broken).is_err());
+}

@@ -69,3 +69,29 @@ fn extremes(run: &[Place]) -> Vec<Place> {
     kept.dedup();
     kept.into_iter().filter_map(|i| run.get(i).copied()).collect()
 }
+
+/// A curve that may turn any way: places nearer than some grain to the last one kept go, with the finest grain of which
+/// at most `most` are left. The ends stay.
+pub(crate) fn curve(places: &[Place], most: usize) -> Vec<Place> {
+    let most = most.max(8);
+    let mut grain = 0.5;
+    let mut kept = places.to_vec();
+    while kept.len() > most && grain < 1e6 {
+        let mut last = places[0];
+        kept = places
+            .iter()
+            .copied()
+            .filter(|p| {
+                let far = (p.0 - last.0).hypot(p.1 - last.1) >= grain;
+                if far {
+                    last = *p;
+                }
+                far
+            })
+            .collect();
+        kept.insert(0, places[0]);
+        kept.extend(places.last());
+        grain *= 1.5;
+    }
+    kept
+}

@@ -138,22 +138,20 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
             square = square * square / (square + T::of(0.01) * mean_square(&self.coarse));
         }
         let unsolved = self.stepper.unsolved[lane];
-        let log_error = if unsolved { T::of(f64::NAN) } else { Controller::log_error(square) };
+        let log_error = if unsolved { T::of(f64::NAN) } else { T::of(0.5) * square.ln() };
         if square <= T::one() && !unsolved && not_finite(&self.stepper.result).is_none() {
             let factor = self.controller.after_accept(log_error, own.errors, own.just_rejected);
             return Verdict::Accept { log_error, factor };
         }
         let factor = self.controller.after_reject(log_error);
         let shorter = self.step[lane] * factor;
-        let smallest = T::of(16.0) * T::default_epsilon() * lanes.t[lane].abs().max(own.end.abs());
+        let smallest = T::of(16.0) * T::default_epsilon() * lanes.t[lane].abs();
         if shorter.abs() > smallest.max(T::of(self.options.min_step)) && lanes.t[lane] + shorter != lanes.t[lane] {
             return Verdict::Reject { factor };
         }
-        if unsolved {
-            return Verdict::Fail(Reason::Unsolved);
-        }
         Verdict::Fail(match not_finite(&self.estimate) {
             Some(component) => Reason::NotFinite { component },
+            None if unsolved => Reason::Unsolved,
             None => {
                 let size = |i: &usize| (self.estimate[i * count + lane] / tolerance(i * count + lane)).abs().f64();
                 let worst = (0..dim).max_by(|a, b| size(a).total_cmp(&size(b)));

@@ -38,7 +38,7 @@ impl Independent {
 /// Integrates all trajectories of a problem with a method of the `ode_solvers` crate, one after another.
 ///
 /// For checking results, not for speed. The solver is started afresh at every output time, because its own dense output
-/// extrapolates at the last sample and fails for times below 0.
+/// extrapolates at the last sample and fails for times below 0, and at every kink of the inputs.
 ///
 /// # Errors
 /// If sizes do not fit or a tolerance is not positive. A trajectory that fails is reported in the solution.
@@ -67,29 +67,54 @@ pub fn solve_independently<C: Component<f64> + ?Sized>(
         let mut time = problem.start_times[s];
         let mut state = DVector::from_column_slice(&problem.starts[s * dim..(s + 1) * dim]);
         for &next in &problem.times[problem.row_ptr[s]..problem.row_ptr[s + 1]] {
-            if report.failure.is_none() && next != time {
-                let system = OneField { field, params, trajectory: s, buffers: RefCell::default() };
-                match one(method, system, (time, next), &mut state, (rtol, atol)) {
+            while report.failure.is_none() && next != time {
+                let (piece, end) = stretch(field.inputs.map_or(&[], |inputs| inputs.kinks(s)), time, next);
+                let system = OneField { field, params, trajectory: s, piece, buffers: RefCell::default() };
+                match one(method, system, (time, end), &mut state, (rtol, atol)) {
                     Ok(stats) => {
                         report.accepted += stats.accepted_steps as usize;
                         report.rejected += stats.rejected_steps as usize;
                         report.evaluations += stats.num_eval as usize;
                         if let Some(component) = state.iter().position(|y| !y.is_finite()) {
-                            let step = next - time;
-                            let reason = Reason::NotFinite { component };
+                            let (step, reason) = (end - time, Reason::NotFinite { component });
                             report.failure = Some(Failure { time, step, reason, cause: Cause::FieldNotFinite });
                         }
                     }
                     Err(error) => report.failure = Some(failure(error)),
                 }
+                time = end;
             }
-            time = next;
             let reached = report.failure.is_none();
             whole.states.extend(state.iter().map(|&y| if reached { y } else { f64::NAN }));
         }
         whole.reports.push(report);
     }
     Ok(whole)
+}
+
+/// The piece of the inputs that leads from `time` towards `next`, and where it ends, `next` at the farthest.
+fn stretch(kinks: &[f64], time: f64, next: f64) -> (usize, f64) {
+    if next > time {
+        let piece = kinks.partition_point(|&kink| kink <= time);
+        (piece, kinks.get(piece).map_or(next, |kink| kink.min(next)))
+    } else {
+        let piece = kinks.partition_point(|&kink| kink < time);
+        (piece, piece.checked_sub(1).map_or(next, |before| kinks[before].max(next)))
+    }
+    match method {
+        Independent::Dopri5 => with!(Dopri5),
+        Independent::Dop853 => with!(Dop853),
+    }
+}
+
+/// Its errors say when, and nothing of the state.
+fn failure(error: IntegrationError) -> Failure {
+    let (time, reason, cause) = match error {
+        IntegrationError::StepSizeUnderflow { x } => (x, Reason::StepUnderflow { component: 0 }, Cause::Rough),
+        IntegrationError::MaxNumStepReached { x, .. } => (x, Reason::TooManySteps, Cause::Long),
+        IntegrationError::StiffnessDetected { x } => (x, Reason::TooManySteps, Cause::Stiff),
+    };
+    Failure { time, step: 0.0, reason, cause }
 }
 
 /// From one time to another.
@@ -129,6 +154,7 @@ struct OneField<'a, C: Component<f64> + ?Sized> {
     field: Field<'a, f64, C>,
     params: &'a [f64],
     trajectory: usize,
+    piece: usize,
     buffers: RefCell<Buffers>,
 }
 
@@ -148,7 +174,7 @@ impl<C: Component<f64> + ?Sized> System<f64, DVector<f64>> for OneField<'_, C> {
         inputs.resize(self.field.inputs.map_or(0, |x| x.dim()), 0.0);
         scratch.resize(component.scratch_len(), 0.0);
         arguments[..y.len()].copy_from_slice(y.as_slice());
-        self.field.fill_arguments(&[self.trajectory], &[0], |_| t, arguments, inputs);
+        self.field.fill_arguments(&[self.trajectory], &[self.piece], |_| t, arguments, inputs);
         component.eval(self.params, Block::new(arguments, 1), BlockMut::new(dy.as_mut_slice(), 1), scratch);
     }
 }
@@ -156,7 +182,7 @@ impl<C: Component<f64> + ?Sized> System<f64, DVector<f64>> for OneField<'_, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::{Lift, Scalar, SmallField};
+    use crate::dynamics::{Interpolation, Lift, Path, Scalar, SmallField};
     use crate::solve::{Options, solve};
     use approx::assert_relative_eq;
 
@@ -165,6 +191,14 @@ mod tests {
     impl SmallField<2, 1> for Driven {
         fn rhs<S: Scalar>(&self, t: S, y: [S; 2], p: [S; 1]) -> [S; 2] {
             [y[1], -y[0].sin() + p[0] * t.cos()]
+        }
+    }
+
+    /// Its input, which stands where a field's time would, is its derivative.
+    struct Integral;
+    impl SmallField<1, 0> for Integral {
+        fn rhs<S: Scalar>(&self, input: S, _y: [S; 1], _p: [S; 0]) -> [S; 1] {
+            [input]
         }
     }
 
@@ -193,6 +227,23 @@ mod tests {
             assert_relative_eq!(*a, *b, epsilon = 1e-8);
         }
         assert!(theirs.reports.iter().all(|r| r.failure.is_none() && r.evaluations > 0));
+    }
+
+    #[test]
+    fn inputs_that_jump_are_taken_piece_by_piece() {
+        // dy/dt = x(t), where x is 1, then 3 from time 1 on, then −2 from time 2 on.
+        let field = Lift::<_, 1, 0>(Integral);
+        let steps = Path::new(Interpolation::Step, 1, vec![0, 3], vec![0.0, 1.0, 2.0], vec![1.0, 3.0, -2.0]).unwrap();
+        let field = Field::with_inputs(&field, &steps, false).unwrap();
+        for (start, from, times, expected) in
+            [(0.0, 0.0, [0.5, 2.0, 3.0], [0.5, 4.0, 2.0]), (3.0, 2.0, [2.5, 1.0, 0.0], [3.0, 1.0, 0.0])]
+        {
+            let problem = Problem { start_times: &[start], starts: &[from], row_ptr: &[0, 3], times: &times };
+            let solution = solve_independently(field, &[], &problem, 1e-8, 1e-8).unwrap();
+            for (found, expected) in solution.states.iter().zip(expected) {
+                assert_relative_eq!(*found, expected, epsilon = 1e-13);
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::engine::Engine;
 use super::{Options, Problem, Recording, Report, Solution};
-use crate::dynamics::{Component, Field};
+use crate::dynamics::{Component, Field, Tangent};
+use crate::linalg::{Block, BlockMut};
 use crate::{Error, Real, Result};
 
 /// Integrates every trajectory of the problem, all side by side on this thread, and keeps what `recording` asks for.
@@ -22,6 +23,9 @@ pub fn integrate<T: Real, C: Component<T> + ?Sized>(
     options.check()?;
     if params.len() != field.component.param_count() {
         return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
+    }
+    if options.method.momenta.is_some() {
+        check_separable(field, params, problem)?;
     }
     let mut solution = Solution {
         states: vec![T::of(f64::NAN); problem.times.len() * dim],
@@ -57,4 +61,49 @@ pub fn integrate<T: Real, C: Component<T> + ?Sized>(
         }
     }
     Ok(solution)
+}
+
+/// Refuses a field that is not separable at the first start: with the state as positions then momenta, the rates of the
+/// positions must not depend on positions, nor those of the momenta on momenta.
+fn check_separable<T: Real, C: Component<T> + ?Sized>(
+    field: Field<T, C>,
+    params: &[T],
+    problem: &Problem<T>,
+) -> Result<()> {
+    let (dim, component) = (field.state_dim(), field.component);
+    let refused = |what: String| {
+        Err(Error::config(
+            what,
+            "choose a method for any system, such as rk4 or dopri5, or write it so that it separates",
+        ))
+    };
+    if !dim.is_multiple_of(2) {
+        return refused(format!(
+            "a symplectic method needs positions and momenta in pairs, and the state has {dim} rows"
+        ));
+    }
+    if problem.is_empty() {
+        return Ok(());
+    }
+    let mut arguments = vec![T::zero(); component.in_dim()];
+    let mut inputs = vec![T::zero(); field.inputs.map_or(0, |x| x.dim())];
+    arguments[..dim].copy_from_slice(&problem.starts[..dim]);
+    field.fill_arguments(&[0], &[0], |_| problem.start_times[0], &mut arguments, &mut inputs);
+    let mut slab = vec![T::zero(); component.slab_len()];
+    let mut scratch = vec![T::zero(); component.scratch_len() * dim];
+    let (mut value, mut jacobian) = (vec![T::zero(); dim], vec![T::zero(); dim * dim]);
+    let (out, keep) = (BlockMut::new(&mut value, 1), BlockMut { data: &mut slab, lanes: 1 });
+    component.linearize(params, Block::new(&arguments, 1), out, keep, &mut scratch);
+    let mut directions = vec![T::zero(); component.in_dim() * dim];
+    (0..dim).for_each(|e| directions[e * dim + e] = T::one());
+    let (slab, tangent) = (Block { data: &slab, lanes: 1 }, Tangent::from(Block::new(&directions, dim)));
+    component.jvp(params, slab, tangent, BlockMut::new(&mut jacobian, dim), &mut scratch);
+    let half = |i: usize| i / (dim / 2);
+    let mixed = (0..dim * dim).find(|&k| half(k / dim) == half(k % dim) && jacobian[k] != T::zero());
+    mixed.map_or(Ok(()), |k| {
+        let (row, by) = (k / dim, k % dim);
+        refused(format!(
+            "a symplectic method needs a separable system, and the rate of component {row} depends on {by}"
+        ))
+    })
 }

@@ -8,11 +8,11 @@ mod chunks;
 mod control;
 mod diagnose;
 pub(crate) mod engine;
-mod ensemble;
 mod events;
 mod failure;
 mod independent;
 mod integrate;
+mod iterate;
 mod lanes;
 mod methods;
 mod outputs;
@@ -29,7 +29,11 @@ pub use control::{Control, Gains, Options};
 pub use failure::{Cause, Failure, Reason};
 pub use independent::{Independent, solve_independently};
 pub use integrate::integrate;
-pub use methods::{DOPRI5, EULER, METHODS, RK4, TSIT5, method};
+pub use iterate::iterate;
+pub use methods::{
+    BS3, DOP853, DOPRI5, EULER, HEUN, IMPLICIT_EULER, KVAERNO5, METHODS, MIDPOINT, RALSTON, RK4, RK4_38, SSPRK3, TSIT5,
+    VERLET, VERN7, YOSHIDA4, method,
+};
 pub use problem::{Occurrence, Problem, Report, Solution};
 pub use spec::SolverSpec;
 pub use tableau::{Estimate, Tableau};

@@ -1,7 +1,7 @@
 //! Everything needed to repeat a fit.
 
-use super::TrainSpec;
 use super::run::ahead;
+use super::{OnFailure, TrainSpec};
 use crate::models::ModelSpec;
 use crate::nn::Activation;
 use crate::series::Panel;
@@ -141,6 +141,7 @@ impl FitConfig {
                 encoder: if single { 0 } else { 32 },
             },
             training: TrainSpec {
+                on_failure: OnFailure::default(),
                 epochs: 3000,
                 rate: if single { 0.01 } else { 0.003 },
                 weight_decay: if single { 0.01 } else { 1.0 },

@@ -17,7 +17,7 @@ pub use config_file::{DataHead, FileHead};
 pub use metrics::{Metrics, baselines};
 pub use objective::{Objective, Outcome, StartNoise};
 pub use run::Run;
-pub use spec::TrainSpec;
+pub use spec::{OnFailure, TrainSpec};
 pub use state::{Best, LogRow, Phase, Stopped, TrainState};
 use trainer::Task;
 pub use trainer::Trainer;

@@ -6,6 +6,7 @@ use crate::models::segments::{Segment, Start};
 use crate::models::{EncoderTape, History, NeuralOde};
 use crate::series::Panel;
 use crate::solve::{Failure, Options, Problem, Recording, integrate, map_chunks, solve};
+use crate::train::OnFailure;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -22,6 +23,8 @@ pub struct Objective<'a> {
     pub options: Options,
     /// Weight of the gaps between windows.
     pub continuity: f64,
+    /// What becomes of trajectories that cannot be followed.
+    pub on_failure: OnFailure,
 }
 
 /// Start times, row pointers and output times of some trajectories.
@@ -98,7 +101,7 @@ pub struct Outcome {
     pub params: Vec<f64>,
     /// Gradient by the learned starts, `count × state`.
     pub starts: Vec<f64>,
-    /// Trajectories that failed (they count nothing), by number of the segment.
+    /// Trajectories that failed, by number of the segment; they count as [`OnFailure`] says.
     pub failures: Vec<(usize, Failure)>,
 }
 
@@ -181,10 +184,14 @@ impl Objective<'_> {
         let mut bar = vec![0.0; solution.states.len()];
         for (s, segment) in segments.iter().enumerate() {
             if let Some(failure) = &solution.reports[s].failure {
-                outcome.failures.push((first + s, failure.clone()));
-                continue;
+                outcome.failures.push((first + s, *failure));
+                if self.on_failure != OnFailure::Shrink {
+                    continue;
+                }
             }
-            let rows = trajectories.row_ptr[s]..trajectories.row_ptr[s + 1];
+            let mut rows = trajectories.row_ptr[s]..trajectories.row_ptr[s + 1];
+            // Rows that a failed trajectory did not reach are NaN.
+            rows.end = rows.clone().find(|row| solution.states[row * dim].is_nan()).unwrap_or(rows.end);
             let (states, bar) =
                 (&solution.states[rows.start * dim..rows.end * dim], &mut bar[rows.start * dim..rows.end * dim]);
             self.compare(params, starts, segment, states, bar, &mut outcome);

@@ -3,6 +3,19 @@
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+/// What a gradient step makes of a trajectory that cannot be followed to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// It counts nothing in that step.
+    #[default]
+    Skip,
+    /// Its horizon is cut to the rows before the failure.
+    Shrink,
+    /// Training stops.
+    Stop,
+}
+
 /// How the parameters are found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +44,9 @@ pub struct TrainSpec {
     pub check_every: usize,
     /// Looks without improvement after which training stops.
     pub patience: usize,
+    /// What becomes of trajectories that cannot be followed.
+    #[serde(default)]
+    pub on_failure: OnFailure,
 }
 
 /// Share of all epochs that the stages before the last one take.

@@ -2,7 +2,7 @@
 
 use super::objective::{Objective, Outcome};
 use super::validation::clearly_better;
-use super::{LogRow, Phase, Stopped, TrainSpec, TrainState};
+use super::{LogRow, OnFailure, Phase, Stopped, TrainSpec, TrainState};
 use crate::models::segments::{self, Segment};
 use crate::models::{Conditioning, NeuralOde, Persistence};
 use crate::nn::{AdamW, Schedule, clip_norm};
@@ -61,7 +61,8 @@ impl<'a> Trainer<'a> {
     /// Prepares a run whose parts belong together, as [`Run`](super::Run) makes them.
     pub(super) fn new(task: Task<'a>) -> Self {
         let Task { model, panel, weights, options, spec, .. } = task;
-        let objective = Objective { model, panel, weights, options, continuity: spec.continuity };
+        let objective =
+            Objective { model, panel, weights, options, continuity: spec.continuity, on_failure: spec.on_failure };
         let parts = || task.split.series.iter().enumerate();
         let learned = |rows: fn(&SeriesSplit) -> Range<usize>| {
             parts().map(|(i, s)| (i, rows(s))).filter(|(_, rows)| rows.len() > 1).collect::<Vec<_>>()
@@ -242,6 +243,14 @@ impl<'a> Trainer<'a> {
             errors += outcome.errors;
             weight += outcome.weight;
             failures += outcome.failures.len();
+            if let (OnFailure::Stop, Some((_, failure))) = (self.task.spec.on_failure, outcome.failures.first()) {
+                return Err(Error::Training {
+                    epoch,
+                    what: format!("a trajectory could not be followed ({failure})"),
+                    remedy: "set training.on_failure to \"skip\" or \"shrink\" to go on without such trajectories"
+                        .into(),
+                });
+            }
             if state.failed_steps > MOST_FAILED_STEPS {
                 let why = outcome.failures.first().map_or("the gradient is not finite".into(), |(_, f)| f.to_string());
                 return Err(Error::Training {

@@ -151,6 +151,10 @@ impl<T: Real, C: Component<T> + ?Sized> Stepper<'_, T, C> {
                 let size = self.size(at, h[lane], &correction, lane, lanes);
                 if !solved || !size.is_finite() {
                     (active[lane], self.unsolved[lane]) = (false, true);
+                    if !size.is_finite() {
+                        // The estimate of the error shows it, and so the reason.
+                        k.iter_mut().skip(lane).step_by(lanes).for_each(|k| *k = T::of(f64::NAN));
+                    }
                     continue;
                 }
                 for i in (lane..block).step_by(lanes) {

@@ -1,0 +1,257 @@
+//! `flowmap simulate`.
+
+use super::args::{Common, SimulateArgs, SolverArgs};
+use super::console::{Console, short};
+use super::{figures, tables};
+use crate::dynamics::systems::{Instance, Kind, Settings, system};
+use crate::io::OutputFolder;
+use crate::io::table::Cell;
+use crate::series::grid::stepped;
+use crate::series::{RequestedTimes, read_times};
+use crate::solve::{self, Independent, Options, Problem, Solution, SolverSpec, solve_independently};
+use crate::{Error, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+const USUAL_METHOD: &str = "tsit5";
+const USUAL_RTOL: f64 = 1e-6;
+const USUAL_ATOL: f64 = 1e-9;
+/// Usual allowances of steps: of a method's own choice, and of fixed length.
+const MOST_CHOSEN: usize = 1_000_000;
+const MOST_FIXED: usize = 100_000_000;
+/// Most numbers in a table.
+const MOST_CELLS: usize = 20_000_000;
+
+/// What was done, for `--json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    out: &'a Path,
+    system: &'a str,
+    kind: &'a str,
+    parameters: BTreeMap<&'a str, f64>,
+    seed: u64,
+    start: &'a [f64],
+    start_time: f64,
+    method: &'a str,
+    rtol: Option<f64>,
+    atol: Option<f64>,
+    step: Option<f64>,
+    rows: usize,
+    rows_asked: usize,
+    accepted: usize,
+    rejected: usize,
+    evaluations: usize,
+    wall_seconds: f64,
+    failure: Option<FailureReport>,
+}
+
+#[derive(Serialize)]
+struct FailureReport {
+    time: f64,
+    step: f64,
+    reason: String,
+    cause: String,
+    advice: &'static str,
+}
+
+/// How the trajectory is followed.
+enum Way {
+    Iterate { max_steps: usize },
+    Integrate { options: Options, spec: SolverSpec },
+    Independently { method: Independent, rtol: f64, atol: f64 },
+}
+
+/// Follows a named system.
+///
+/// # Errors
+/// If an input cannot be used or nothing can be written; a trajectory that could not be followed, after the files are
+/// written as far as it goes.
+pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()> {
+    let instance = build(args, common)?;
+    let name = instance.system.name;
+    let way = Way::of(&args.solver, &instance)?;
+    let start = start(args, &instance)?;
+    let times = times(args, &instance)?;
+    if times.len().saturating_mul(instance.dim()) > MOST_CELLS {
+        let what = format!("{} rows of {} components are too many", times.len(), instance.dim());
+        return Err(Error::config(what, "ask for fewer times"));
+    }
+    let problem =
+        Problem { start_times: &[args.start_time], starts: &start, row_ptr: &[0, times.len()], times: &times };
+    let begun = Instant::now();
+    let solution = way.follow(&instance, &problem)?;
+    let wall_seconds = begun.elapsed().as_secs_f64();
+
+    let out = common.out.clone().unwrap_or_else(|| "out/simulate".into());
+    let folder = OutputFolder::create(&out, &["trajectory.csv", "trajectory.svg"], 1 << 20)?;
+    let [report] = &solution.reports[..] else {
+        return Err(Error::shape("reports of one trajectory", 1, solution.reports.len()));
+    };
+    let rows = reached(&solution, instance.dim());
+    let (times, states) = (&times[..rows], &solution.states[..rows * instance.dim()]);
+    tables::write_trajectory(&folder, &instance.labels, times, states)?;
+    let remark = report.failure.as_ref().map(|failure| format!("ended early, at {}", short(failure.time)));
+    figures::write_trajectory(&folder, &instance, times, states, remark.unwrap_or_default())?;
+
+    let (method, [rtol, atol, step]) = way.described();
+    let told = [("rtol", rtol), ("atol", atol), ("step", step)];
+    let told: String = told.iter().filter_map(|(name, x)| x.map(|x| format!(", {name} {}", Cell::Number(x)))).collect();
+    console.say(format_args!("{:<8} {name}{}", "system", settings(&instance)));
+    let cost =
+        format!("{} steps accepted, {} rejected, {} evaluations", report.accepted, report.rejected, report.evaluations);
+    console.say(format_args!("{:<8} {method}{told}: {cost}, {wall_seconds:.3} s", "method"));
+    let asked = problem.times.len();
+    let part = if rows < asked { format!(" of the {asked} asked for, up to the failure") } else { String::new() };
+    console.say(format_args!("{:<8} {rows} rows{part}, in {}", "files", out.display()));
+    console.json(&Report {
+        out: &out,
+        system: name,
+        kind: instance.system.kind.name(),
+        parameters: instance.system.parameters.iter().map(|p| p.name).zip(instance.values.iter().copied()).collect(),
+        seed: common.seed.unwrap_or(0),
+        start: &start,
+        start_time: args.start_time,
+        method,
+        rtol,
+        atol,
+        step,
+        rows,
+        rows_asked: asked,
+        accepted: report.accepted,
+        rejected: report.rejected,
+        evaluations: report.evaluations,
+        wall_seconds,
+        failure: report.failure.as_ref().map(|failure| FailureReport {
+            time: failure.time,
+            step: failure.step,
+            reason: failure.reason.to_string(),
+            cause: failure.cause.to_string(),
+            advice: failure.cause.advice(),
+        }),
+    })?;
+    match report.failure {
+        Some(failure) => Err(Error::Solve { series: name.into(), failure }),
+        None => Ok(()),
+    }
+}
+
+/// The system with its parameters; where it has a seed of its own, `--seed` is that too unless it is set.
+fn build(args: &SimulateArgs, common: &Common) -> Result<Instance> {
+    let system = system(&args.system)?;
+    let mut settings = Settings::parse(&args.set)?;
+    if let (Some(seed), None) = (common.seed, settings.get("seed"))
+        && system.parameters.iter().any(|parameter| parameter.name == "seed")
+    {
+        settings.set("seed", seed as f64)?;
+    }
+    system.build(&settings)
+}
+
+fn start(args: &SimulateArgs, instance: &Instance) -> Result<Vec<f64>> {
+    let Some(start) = &args.start else { return Ok(instance.start.clone()) };
+    if start.len() != instance.dim() {
+        let (name, dim) = (instance.system.name, instance.dim());
+        let what = format!("--start has {} numbers, {name} has {dim} components", start.len());
+        return Err(Error::config(what, "give one number a component, as `flowmap systems` lists them"));
+    }
+    match start.iter().find(|y| !y.is_finite()) {
+        Some(bad) => Err(Error::config(format!("--start holds {bad}"), "give finite numbers")),
+        None => Ok(start.clone()),
+    }
+}
+
+fn times(args: &SimulateArgs, instance: &Instance) -> Result<Vec<f64>> {
+    let from = args.start_time;
+    if !from.is_finite() {
+        return Err(Error::config(format!("--start-time is {from}"), "give a finite number"));
+    }
+    let times = match (args.at, &args.at_file) {
+        (Some([start, end, step]), _) => stepped(start, end, step)?,
+        (None, Some(path)) => match read_times(path, "time", None)? {
+            RequestedTimes::All(times) => times,
+            RequestedTimes::BySeries(_) => {
+                return Err(Error::format(
+                    path,
+                    "it has a column of series",
+                    "give times alone, there is one trajectory",
+                ));
+            }
+        },
+        (None, None) => {
+            let span = instance.system.span;
+            stepped(from, from + span.end, span.step)?
+        }
+    };
+    match times.first() {
+        Some(first) if *first < from => {
+            let what = format!("time {first} lies before the start at {from}");
+            Err(Error::config(what, "ask for later times, or give an earlier --start-time"))
+        }
+        _ => Ok(times),
+    }
+}
+
+impl Way {
+    fn of(args: &SolverArgs, instance: &Instance) -> Result<Self> {
+        let name = instance.system.name;
+        if instance.system.kind == Kind::Map {
+            let numbers = [("--rtol", args.rtol), ("--atol", args.atol), ("--step", args.step)];
+            let given = numbers.iter().find(|(_, number)| number.is_some()).map(|(option, _)| *option);
+            if let Some(option) = given.or(args.method.as_ref().map(|_| "--method")) {
+                let what = format!("{option} is given, but {name} is a map, which is iterated and not integrated");
+                return Err(Error::config(what, "leave it out"));
+            }
+            return Ok(Self::Iterate { max_steps: args.max_steps.unwrap_or(MOST_FIXED) });
+        }
+        let (rtol, atol) = (args.rtol.unwrap_or(USUAL_RTOL), args.atol.unwrap_or(USUAL_ATOL));
+        let method = args.method.as_deref().unwrap_or(USUAL_METHOD);
+        if let Some(method) = Independent::named(method) {
+            if args.step.is_some() || args.max_steps.is_some() {
+                let what = format!("{} takes no --step and no --max-steps", method.name());
+                return Err(Error::config(what, "leave them out, or choose another method"));
+            }
+            return Ok(Self::Independently { method, rtol, atol });
+        }
+        let usual = if args.step.is_some() { MOST_FIXED } else { MOST_CHOSEN };
+        let max_steps = args.max_steps.unwrap_or(usual);
+        let spec = SolverSpec { method: method.into(), rtol, atol, step: args.step, max_steps };
+        let options = spec.options(1.0)?;
+        if options.method.momenta.is_some() && !instance.separable {
+            let what = format!("{method} is for separable systems, and {name} is none at these parameters");
+            return Err(Error::config(what, "choose another method; `flowmap systems NAME` says what is separable"));
+        }
+        Ok(Self::Integrate { options, spec })
+    }
+
+    fn follow(&self, instance: &Instance, problem: &Problem<f64>) -> Result<Solution<f64>> {
+        match self {
+            Self::Iterate { max_steps } => solve::iterate(&*instance.component, &instance.params, problem, *max_steps),
+            Self::Integrate { options, .. } => solve::solve(instance.field()?, &instance.params, problem, options),
+            Self::Independently { method, rtol, atol } => {
+                solve_independently(*method, instance.field()?, &instance.params, problem, *rtol, *atol)
+            }
+        }
+    }
+
+    /// Its name, and the relative tolerance, absolute tolerance and step that matter to it.
+    fn described(&self) -> (&str, [Option<f64>; 3]) {
+        match self {
+            Self::Iterate { .. } => ("iteration", [None; 3]),
+            Self::Integrate { spec, .. } if spec.step.is_some() => (&spec.method, [None, None, spec.step]),
+            Self::Integrate { spec, .. } => (&spec.method, [Some(spec.rtol), Some(spec.atol), None]),
+            Self::Independently { method, rtol, atol } => (method.name(), [Some(*rtol), Some(*atol), None]),
+        }
+    }
+}
+
+/// Rows before the first that could not be reached.
+fn reached(solution: &Solution<f64>, dim: usize) -> usize {
+    solution.states.chunks_exact(dim).take_while(|row| !row.iter().any(|y| y.is_nan())).count()
+}
+
+fn settings(instance: &Instance) -> String {
+    let values = instance.system.parameters.iter().zip(&instance.values);
+    values.map(|(parameter, value)| format!(", {} {}", parameter.name, short(*value))).collect()
+}

@@ -1,0 +1,120 @@
+//! A system with its parameters chosen.
+
+use super::{Kind, System};
+use crate::dynamics::{Component, Field, Lift, LiftMap, SmallField, SmallMap};
+use crate::{Error, Result};
+
+/// A named system with its parameters, ready to be integrated, iterated or linearised.
+pub struct Instance {
+    /// What it is an instance of.
+    pub system: &'static System,
+    /// The vector field or map; its arguments are the state and, where it takes it, time.
+    pub component: Box<dyn Component<f64>>,
+    /// The component's parameters.
+    pub params: Vec<f64>,
+    /// All parameters, sizes and seeds too, in the order of [`System::parameters`].
+    pub values: Vec<f64>,
+    /// Names of the state's components.
+    pub labels: Vec<String>,
+    /// The usual start, at time 0.
+    pub start: Vec<f64>,
+    /// Whether the state is positions then momenta (or velocities), and each half's derivative depends on the other half
+    /// and time alone: what symplectic methods need.
+    pub separable: bool,
+    /// Quantities that do not change along trajectories.
+    pub conserved: Vec<Conserved>,
+    /// The sum of all Lyapunov exponents, where it is known exactly.
+    pub sum_of_exponents: Option<f64>,
+}
+
+/// A quantity that does not change along trajectories.
+pub struct Conserved {
+    /// What it is called.
+    pub name: &'static str,
+    /// One row from state and time (`dim + 1` rows), with the system's parameters.
+    pub quantity: Box<dyn Component<f64>>,
+}
+
+impl Instance {
+    pub(super) fn new(system: &'static System, values: Vec<f64>) -> Self {
+        let Made { component, labels, start, separable, conserved, sum_of_exponents } = (system.make)(&values);
+        let numbers = system.parameters.iter().zip(&values);
+        let params = numbers.filter(|(parameter, _)| parameter.whole.is_none()).map(|(_, &value)| value).collect();
+        Self { system, component, params, values, labels, start, separable, conserved, sum_of_exponents }
+    }
+
+    /// Rows of the state.
+    pub fn dim(&self) -> usize {
+        self.component.out_dim()
+    }
+
+    /// The vector field of a flow.
+    ///
+    /// # Errors
+    /// If it is a map.
+    pub fn field(&self) -> Result<Field<'_, f64, dyn Component<f64>>> {
+        match self.system.kind {
+            Kind::Map => {
+                let what = format!("{} is a map and has no vector field", self.system.name);
+                Err(Error::config(what, "iterate it, or choose a flow"))
+            }
+            Kind::Flow if self.takes_time() => Field::with_time(&*self.component),
+            Kind::Flow => Field::autonomous(&*self.component),
+        }
+    }
+
+    fn takes_time(&self) -> bool {
+        self.component.in_dim() > self.dim()
+    }
+}
+
+/// What a system's own file says of it once its parameters are known.
+pub(super) struct Made {
+    pub component: Box<dyn Component<f64>>,
+    pub labels: Vec<String>,
+    pub start: Vec<f64>,
+    pub separable: bool,
+    pub conserved: Vec<Conserved>,
+    pub sum_of_exponents: Option<f64>,
+}
+
+impl Made {
+    pub fn new(component: impl Component<f64> + 'static, labels: Vec<String>, start: Vec<f64>) -> Self {
+        let component = Box::new(component);
+        Self { component, labels, start, separable: false, conserved: Vec::new(), sum_of_exponents: None }
+    }
+
+    pub fn flow<F: SmallField<N, P> + 'static, const N: usize, const P: usize>(
+        field: F,
+        labels: [&str; N],
+        start: [f64; N],
+    ) -> Self {
+        Self::new(Lift::<F, N, P>(field), labels.map(String::from).to_vec(), start.to_vec())
+    }
+
+    pub fn map<F: SmallMap<N, N, P> + 'static, const N: usize, const P: usize>(
+        map: F,
+        labels: [&str; N],
+        start: [f64; N],
+    ) -> Self {
+        Self::new(LiftMap::<F, N, N, P>(map), labels.map(String::from).to_vec(), start.to_vec())
+    }
+
+    /// With a conserved quantity.
+    pub fn conserving<Q: SmallMap<N, 1, P> + 'static, const N: usize, const P: usize>(
+        mut self,
+        name: &'static str,
+        quantity: Q,
+    ) -> Self {
+        self.conserved.push(Conserved { name, quantity: Box::new(LiftMap::<Q, N, 1, P>(quantity)) });
+        self
+    }
+
+    pub fn separable(self) -> Self {
+        Self { separable: true, ..self }
+    }
+
+    pub fn sum(self, sum: f64) -> Self {
+        Self { sum_of_exponents: Some(sum), ..self }
+    }
+}
