@@ -36,6 +36,26 @@ pub trait Scalar:
     fn abs(self) -> Self;
     /// The largest whole number not above; its derivative is 0, at the jumps too.
     fn floor(self) -> Self;
+    /// The larger of two numbers, neither of them NaN; `self` and its derivative where they are equal.
+    fn max(self, other: Self) -> Self;
+    /// The smaller of two numbers, neither of them NaN; `self` and its derivative where they are equal.
+    fn min(self, other: Self) -> Self;
+}
+
+/// `x^n` by repeated squaring: the same multiplications in the same order for every kind of number.
+#[inline(always)]
+pub(super) fn power<S: Copy + Mul<Output = S> + Div<Output = S>>(x: S, one: S, n: i32) -> S {
+    let (mut left, mut square, mut product) = (n.unsigned_abs(), x, one);
+    while left > 0 {
+        if left % 2 == 1 {
+            product = product * square;
+        }
+        left /= 2;
+        if left > 0 {
+            square = square * square;
+        }
+    }
+    if n < 0 { one / product } else { product }
 }
 
 /// `value + Σ_i parts[i] ε_i` with `ε_i ε_j = 0`.
@@ -165,6 +185,14 @@ impl<T: Real, const N: usize> Scalar for Dual<T, N> {
     fn floor(self) -> Self {
         Self::constant(self.value.floor())
     }
+
+    fn max(self, other: Self) -> Self {
+        if other.value > self.value { other } else { self }
+    }
+
+    fn min(self, other: Self) -> Self {
+        if other.value < self.value { other } else { self }
+    }
 }
 
 macro_rules! plain_scalar {
@@ -182,6 +210,8 @@ macro_rules! plain_scalar {
             fn atan2(self, x: Self) -> Self { <$t>::atan2(self, x) }
             fn abs(self) -> Self { <$t>::abs(self) }
             fn floor(self) -> Self { <$t>::floor(self) }
+            fn max(self, other: Self) -> Self { if other > self { other } else { self } }
+            fn min(self, other: Self) -> Self { if other < self { other } else { self } }
         }
     )*};
 }
@@ -233,6 +263,10 @@ impl<T: Real, V: Vector<T>, const C: usize> Scalar for Pack<T, V, C> {
     #[inline(always)]
     fn abs(self) -> Self {
         Pack::abs(self)
+    }
+    #[inline(always)]
+    fn floor(self) -> Self {
+        self.each(T::floor)
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {

@@ -180,7 +180,7 @@ fn jvp<T: Real, const N: usize, const M: usize, const P: usize, const SWEPT: boo
             for j in 0..tangent.arguments.rows() {
                 sum += along(column::<N, P, SWEPT>(j)) * tangent.arguments.row(j)[lane];
             }
-            if let Some(direction) = tangent.params {
+            if let (Some(direction), false) = (tangent.params, SWEPT) {
                 for j in 0..P {
                     sum += along(N + 1 + j) * direction.row(j)[lane];
                 }

@@ -138,7 +138,7 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
             square = square * square / (square + T::of(0.01) * mean_square(&self.coarse));
         }
         let unsolved = self.stepper.unsolved[lane];
-        let log_error = if unsolved { T::of(f64::NAN) } else { T::of(0.5) * square.ln() };
+        let log_error = if unsolved { T::of(f64::NAN) } else { Controller::log_error(square) };
         if square <= T::one() && !unsolved && not_finite(&self.stepper.result).is_none() {
             let factor = self.controller.after_accept(log_error, own.errors, own.just_rejected);
             return Verdict::Accept { log_error, factor };

@@ -7,8 +7,9 @@
 use super::control::Controller;
 use super::diagnose::diagnose;
 use super::engine::Engine;
+use super::integrate::checked;
 use super::lanes::Lanes;
-use super::{Control, Failure, Options, Problem, Reason, Report, Solution};
+use super::{Control, Failure, Options, Problem, Reason, Solution};
 use crate::dynamics::{Component, Field, March, Marcher, Pace, Plan, Slots};
 use crate::{Real, Result, linalg};
 
@@ -28,19 +29,18 @@ pub(super) fn marcher<'a, T: Real, C: Component<T> + ?Sized>(
     if plain && constant && fits { component.marcher() } else { None }
 }
 
-/// Integrates all trajectories of a problem on this thread. The problem and the options have been checked.
+/// Integrates all trajectories of a problem on this thread.
+///
+/// # Errors
+/// If sizes or options do not fit.
 pub(super) fn march<T: Real, C: Component<T> + ?Sized>(
     field: Field<T, C>,
     kernel: &dyn March<T>,
     params: &[T],
     problem: &Problem<T>,
     options: &Options,
-) -> Solution<T> {
-    let mut solution = Solution {
-        states: vec![T::of(f64::NAN); problem.times.len() * field.state_dim()],
-        reports: vec![Report::default(); problem.len()],
-        occurrences: Vec::new(),
-    };
+) -> Result<Solution<T>> {
+    let mut solution = checked(field, params, problem, options)?;
     let mut engine = Engine::new(field, params, *problem, options);
     let queue = engine.begin(&mut solution, None);
     let (method, of) = (&engine.stepper.method, |x: f64| T::of(x));
@@ -92,7 +92,7 @@ pub(super) fn march<T: Real, C: Component<T> + ?Sized>(
             slots = fewer;
         }
     }
-    driver.solution
+    Ok(driver.solution)
 }
 
 /// A trajectory in a slot.

@@ -101,20 +101,6 @@ fn stretch(kinks: &[f64], time: f64, next: f64) -> (usize, f64) {
         let piece = kinks.partition_point(|&kink| kink < time);
         (piece, piece.checked_sub(1).map_or(next, |before| kinks[before].max(next)))
     }
-    match method {
-        Independent::Dopri5 => with!(Dopri5),
-        Independent::Dop853 => with!(Dop853),
-    }
-}
-
-/// Its errors say when, and nothing of the state.
-fn failure(error: IntegrationError) -> Failure {
-    let (time, reason, cause) = match error {
-        IntegrationError::StepSizeUnderflow { x } => (x, Reason::StepUnderflow { component: 0 }, Cause::Rough),
-        IntegrationError::MaxNumStepReached { x, .. } => (x, Reason::TooManySteps, Cause::Long),
-        IntegrationError::StiffnessDetected { x } => (x, Reason::TooManySteps, Cause::Stiff),
-    };
-    Failure { time, step: 0.0, reason, cause }
 }
 
 /// From one time to another.
@@ -239,7 +225,7 @@ mod tests {
             [(0.0, 0.0, [0.5, 2.0, 3.0], [0.5, 4.0, 2.0]), (3.0, 2.0, [2.5, 1.0, 0.0], [3.0, 1.0, 0.0])]
         {
             let problem = Problem { start_times: &[start], starts: &[from], row_ptr: &[0, 3], times: &times };
-            let solution = solve_independently(field, &[], &problem, 1e-8, 1e-8).unwrap();
+            let solution = solve_independently(Independent::Dopri5, field, &[], &problem, 1e-8, 1e-8).unwrap();
             for (found, expected) in solution.states.iter().zip(expected) {
                 assert_relative_eq!(*found, expected, epsilon = 1e-13);
             }

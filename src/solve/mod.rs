@@ -8,6 +8,7 @@ mod chunks;
 mod control;
 mod diagnose;
 pub(crate) mod engine;
+mod ensemble;
 mod events;
 mod failure;
 mod independent;

@@ -1,5 +1,6 @@
 //! Solves against exact solutions, and what they cost.
 
+mod ensembles;
 mod events;
 mod orders;
 mod stiff;
