@@ -1,9 +1,10 @@
 //! A user's own field or map, written once on a small array, as a component.
 
-use super::march::{March, Marcher, Plan, Slots, Steps};
+use super::march::{March, Marcher, Rows, Stages, Stand};
 use super::{Component, Dual, ParamSpec, Scalar, Tangent};
 use crate::Real;
 use crate::linalg::{Block, BlockMut, Kernel, Pack, Vector, dispatch};
+use std::ops::Range;
 
 /// A vector field of `N` states and `P` parameters, written once for any [`Scalar`].
 ///
@@ -216,11 +217,12 @@ macro_rules! marching {
             fn march(
                 &self,
                 params: &[T],
-                plan: &Plan<T>,
-                slots: &mut Slots<T>,
-                attend: &mut dyn FnMut(&mut Slots<T>) -> bool,
+                rows: Rows<T>,
+                first: Range<usize>,
+                stand: &mut Stand<T>,
+                settle: &mut dyn FnMut(&mut Stand<T>) -> Option<Range<usize>>,
             ) {
-                dispatch(Steps::<T, F, N, P, $swept> { field: &self.0, params, plan, slots, attend });
+                dispatch(Stages::<T, F, N, P, $swept> { field: &self.0, params, rows, first, stand, settle });
             }
         }
     };

@@ -22,5 +22,5 @@ pub use dual::{Dual, Scalar};
 pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
 pub use lift::{Lift, LiftMap, SmallField, SmallMap, Swept};
 pub use march::Marcher;
-pub(crate) use march::{March, Pace, Plan, Slots};
+pub(crate) use march::{March, Rows, Stand};
 pub use path::{Interpolation, Lookahead, Path};

@@ -2,7 +2,7 @@
 
 use super::tableau::Coefficients;
 use super::{TSIT5, Tableau};
-use crate::dynamics::Pace;
+use crate::linalg::{Kernel, Pack, PackMask, Vector, dispatch};
 use crate::{Error, Real, Result};
 
 /// How a trajectory's steps are chosen.
@@ -158,5 +158,95 @@ impl<T: Real> Controller<T> {
     /// Factor for another attempt after a rejected one; an error that is not finite shrinks the step as far as allowed.
     pub fn after_reject(&self, log_error: T) -> T {
         self.0.factor_of_one(log_error, [T::zero(); 2], false, T::one())
+    }
+}
+
+/// The step-size controller's arithmetic, the same wherever steps are chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace<T> {
+    /// Exponents of a step's error and of the two before it.
+    pub exponents: [T; 3],
+    /// Exponent after a rejected attempt.
+    pub alone: T,
+}
+
+impl<T: Real> Pace<T> {
+    const SAFETY: f64 = 0.9;
+    const SHRINK: f64 = 0.2;
+    /// The largest factor; after a rejection it is 1.
+    pub const GROW: f64 = 10.0;
+    /// The logarithm of the smallest error remembered (1e-4), so that one lucky step does not open the next one wide.
+    pub const LOG_FLOOR: f64 = -9.210340371976182;
+
+    /// The logarithm of the root of a mean square.
+    #[inline(always)]
+    pub fn log_root<V: Vector<T>, const C: usize>(mean_square: Pack<T, V, C>) -> Pack<T, V, C> {
+        Pack::splat(T::of(0.5)) * mean_square.ln()
+    }
+
+    /// The factor for the next attempt, from the logarithms of this error and of the two before. After a rejected
+    /// attempt only this error counts, and if it is not finite the step shrinks as far as allowed.
+    #[inline(always)]
+    pub fn factor<V: Vector<T>, const C: usize>(
+        &self,
+        log_error: Pack<T, V, C>,
+        before: [Pack<T, V, C>; 2],
+        accepted: PackMask<V::Mask, C>,
+        most: Pack<T, V, C>,
+    ) -> Pack<T, V, C> {
+        let (shrink, safety) = (Pack::splat(T::of(Self::SHRINK)), Pack::splat(T::of(Self::SAFETY)));
+        let [a, b, c] = self.exponents;
+        let smooth = Pack::splat(a) * log_error + Pack::splat(b) * before[0] + Pack::splat(c) * before[1];
+        let exponent = Pack::select(accepted, smooth, Pack::splat(self.alone) * log_error);
+        let factor = (safety * exponent.exp()).at_least(shrink);
+        let factor = factor.at_most(Pack::select(accepted, most, safety));
+        let finite = log_error.abs().less(Pack::splat(T::CONSTANTS.infinity));
+        Pack::select(Pack::<T, V, C>::either(accepted, finite), factor, shrink)
+    }
+}
+
+/// Arguments and results of one lane's [`Pace::factor`].
+struct Factor<'a, T> {
+    pace: &'a Pace<T>,
+    log_error: T,
+    before: [T; 2],
+    accepted: bool,
+    most: T,
+    out: &'a mut T,
+}
+
+impl<T: Real> Kernel<T> for Factor<'_, T> {
+    #[inline(always)]
+    fn run<V: Vector<T>>(self) {
+        let splat = Pack::<T, V, 1>::splat;
+        let accepted = splat(if self.accepted { T::zero() } else { T::one() }).less(splat(T::of(0.5)));
+        let before = [splat(self.before[0]), splat(self.before[1])];
+        let factor = self.pace.factor(splat(self.log_error), before, accepted, splat(self.most));
+        factor.store_part(std::slice::from_mut(self.out));
+    }
+}
+
+struct LogRoot<'a, T>(&'a mut T);
+
+impl<T: Real> Kernel<T> for LogRoot<'_, T> {
+    #[inline(always)]
+    fn run<V: Vector<T>>(self) {
+        Pace::log_root(Pack::<T, V, 1>::splat(*self.0)).store_part(std::slice::from_mut(self.0));
+    }
+}
+
+impl<T: Real> Pace<T> {
+    /// [`factor`](Self::factor) of one lane.
+    pub fn factor_of_one(&self, log_error: T, before: [T; 2], accepted: bool, most: T) -> T {
+        let mut out = T::zero();
+        dispatch(Factor { pace: self, log_error, before, accepted, most, out: &mut out });
+        out
+    }
+
+    /// [`log_root`](Self::log_root) of one lane.
+    pub fn log_root_of_one(mean_square: T) -> T {
+        let mut out = mean_square;
+        dispatch(LogRoot(&mut out));
+        out
     }
 }

@@ -4,14 +4,18 @@
 //! trajectory is done takes the next one, so lanes stay full. States and reports have the same bits as those of
 //! [`integrate`](super::integrate), for trajectories in any company.
 
-use super::control::Controller;
+mod judge;
+
+use super::control::{Controller, Pace};
 use super::diagnose::diagnose;
 use super::engine::Engine;
 use super::integrate::checked;
 use super::lanes::Lanes;
 use super::{Control, Failure, Options, Problem, Reason, Solution};
-use crate::dynamics::{Component, Field, March, Marcher, Pace, Plan, Slots};
+use crate::dynamics::{Component, Field, March, Marcher, Rows, Stand};
 use crate::{Real, Result, linalg};
+use judge::{Attention, GoOn, Judge, Plan, Slots};
+use std::ops::Range;
 
 /// Trajectories that are begun together.
 pub(super) const BATCH: usize = 1024;
@@ -45,10 +49,9 @@ pub(super) fn march<T: Real, C: Component<T> + ?Sized>(
     let queue = engine.begin(&mut solution, None);
     let (method, of) = (&engine.stepper.method, |x: f64| T::of(x));
     let plan = Plan {
+        dim: field.state_dim(),
         stages: method.stages,
         extra: method.extra,
-        c: &method.c,
-        a: &method.a,
         error: &method.error,
         coarse: &method.coarse,
         tolerances: match options.control {
@@ -59,10 +62,10 @@ pub(super) fn march<T: Real, C: Component<T> + ?Sized>(
         min_step: of(options.min_step),
         max_step: of(options.max_step),
     };
+    let inputs = field.inputs.map_or(0, |x| x.dim());
     let vector = linalg::vector_len::<T>();
     let width = if queue.ids.len() <= vector { vector } else { 2 * vector };
-    let inputs = field.inputs.map_or(0, |x| x.dim());
-    let empty = |width: usize| Slots::new(width, field.state_dim(), inputs, method.stages + method.extra);
+    let mut stand = plan.stand(width, inputs);
     let mut driver = Driver {
         engine: &engine,
         problem,
@@ -71,28 +74,32 @@ pub(super) fn march<T: Real, C: Component<T> + ?Sized>(
         solution,
         queue,
         taken: 0,
+        slots: Slots::new(width, plan.dim),
         held: vec![None; width],
-        now: 0,
-        given: 0,
+        rounds: 0,
+        pause: 0,
+        extended: None,
         narrow: vector,
         weights: Vec::new(),
         row: vec![T::zero(); inputs],
     };
-    let mut slots = empty(width);
-    (0..width).for_each(|slot| driver.fill(&mut slots, slot));
-    while driver.allow_rounds(&mut slots) {
-        kernel.march(params, &plan, &mut slots, &mut |slots| driver.attend(slots));
-        if slots.width > vector {
-            // Few are left: half as many lanes will do.
-            let mut fewer = empty(vector);
-            let held: Vec<_> = (0..slots.width).filter(|&slot| driver.held[slot].is_some()).collect();
-            held.iter().enumerate().for_each(|(to, &from)| fewer.copy_slot(to, &slots, from));
-            driver.held = held.iter().map(|&slot| driver.held[slot]).collect();
-            driver.held.resize(vector, None);
-            slots = fewer;
+    (0..width).for_each(|slot| driver.fill(&mut stand, slot));
+    let rows = Rows { c: &method.c, a: &method.a };
+    while driver.go_on(&mut stand) {
+        kernel.march(params, rows, 1..plan.stages, &mut stand, &mut |stand| driver.settle(stand));
+        if stand.width > vector {
+            stand = driver.shrink(&stand);
         }
     }
     Ok(driver.solution)
+}
+
+impl<T: Real> Plan<'_, T> {
+    fn stand(&self, width: usize, inputs: usize) -> Stand<T> {
+        let rows = |rows: usize| vec![T::zero(); rows * width];
+        let stages = rows(self.dim * (self.stages + self.extra));
+        Stand { width, y: rows(self.dim), t: rows(1), step: rows(1), params: rows(inputs), stages, state: rows(self.dim) }
+    }
 }
 
 /// A trajectory in a slot.
@@ -115,10 +122,13 @@ struct Driver<'a, 'f, T: Real, C: Component<T> + ?Sized> {
     /// Trajectories at their starts, and how many of them have been taken.
     queue: Lanes<T>,
     taken: usize,
+    slots: Slots<T>,
     held: Vec<Option<Held>>,
-    /// Rounds so far, and how many the kernel was last given.
-    now: usize,
-    given: usize,
+    /// Rounds so far, and the one after which counts are looked at.
+    rounds: usize,
+    pause: usize,
+    /// What needs attention once the stages for the continuous extension are there.
+    extended: Option<Attention>,
     /// A vector's numbers.
     narrow: usize,
     weights: Vec<T>,
@@ -127,8 +137,8 @@ struct Driver<'a, 'f, T: Real, C: Component<T> + ?Sized> {
 
 impl<T: Real, C: Component<T> + ?Sized> Driver<'_, '_, T, C> {
     /// Puts the next trajectory of the queue in a slot, if there is one.
-    fn fill(&mut self, slots: &mut Slots<T>, slot: usize) {
-        let (lane, count, width) = (self.taken, self.queue.ids.len(), slots.width);
+    fn fill(&mut self, stand: &mut Stand<T>, slot: usize) {
+        let (lane, count, slots) = (self.taken, self.queue.ids.len(), &mut self.slots);
         self.held[slot] = None;
         slots.active[slot] = T::zero();
         if lane == count {
@@ -136,13 +146,13 @@ impl<T: Real, C: Component<T> + ?Sized> Driver<'_, '_, T, C> {
         }
         self.taken += 1;
         let (id, own) = (self.queue.ids[lane], &self.queue.own[lane]);
-        for i in 0..self.engine.stepper.dim() {
-            slots.y[i * width + slot] = self.queue.y[i * count + lane];
-            slots.slope[i * width + slot] = self.queue.slope[i * count + lane];
+        for i in 0..self.plan.dim {
+            slots.y[i * slots.width + slot] = self.queue.y[i * count + lane];
+            slots.slope[i * slots.width + slot] = self.queue.slope[i * count + lane];
         }
         if let Some(inputs) = self.engine.stepper.field.inputs {
             inputs.at(id, 0, self.queue.t[lane], &mut self.row);
-            self.row.iter().enumerate().for_each(|(i, &x)| slots.params[i * width + slot] = x);
+            self.row.iter().enumerate().for_each(|(i, &x)| stand.params[i * slots.width + slot] = x);
         }
         slots.t[slot] = self.queue.t[lane];
         slots.h[slot] = own.h;
@@ -155,87 +165,126 @@ impl<T: Real, C: Component<T> + ?Sized> Driver<'_, '_, T, C> {
         slots.active[slot] = T::one();
         (slots.accepted[slot], slots.rejected[slot]) = (T::zero(), T::zero());
         let rows_end = self.problem.row_ptr[id + 1];
-        self.held[slot] = Some(Held { id, row: own.row, rows_end, since: self.now });
+        self.held[slot] = Some(Held { id, row: own.row, rows_end, since: self.rounds });
     }
 
-    /// Lets the kernel go on until some slot has used up its steps. Returns whether any slot is held.
-    fn allow_rounds(&mut self, slots: &mut Slots<T>) -> bool {
+    /// Puts the few trajectories that are left in half as many slots.
+    fn shrink(&mut self, stand: &Stand<T>) -> Stand<T> {
+        let inputs = stand.params.len() / stand.width;
+        let mut narrow = self.plan.stand(self.narrow, inputs);
+        let mut slots = Slots::new(self.narrow, self.plan.dim);
+        let kept: Vec<usize> = (0..stand.width).filter(|&slot| self.held[slot].is_some()).collect();
+        for (to, &from) in kept.iter().enumerate() {
+            slots.copy_slot(to, &self.slots, from);
+            for i in 0..inputs {
+                narrow.params[i * self.narrow + to] = stand.params[i * stand.width + from];
+            }
+        }
+        self.held = kept.iter().map(|&slot| self.held[slot]).collect();
+        self.held.resize(self.narrow, None);
+        self.slots = slots;
+        narrow
+    }
+
+    /// Readies the slots for attempts until some trajectory has used up its steps. Returns whether any is held.
+    fn go_on(&mut self, stand: &mut Stand<T>) -> bool {
         // Counts are whole numbers up to 2²⁴ in single precision.
         const MOST: usize = 1 << 20;
         let used_up = self.held.iter().flatten().map(|held| held.since + self.options.max_steps).min();
-        self.given = used_up.map_or(0, |round| round - self.now).min(MOST);
-        slots.rounds = self.given;
+        self.pause = used_up.unwrap_or(0).min(self.rounds + MOST);
+        linalg::dispatch(GoOn { stand, slots: &self.slots });
         used_up.is_some()
     }
 
-    /// Sees to the slots after the kernel's last round. Returns whether the kernel should go on.
-    fn attend(&mut self, slots: &mut Slots<T>) -> bool {
-        self.now += self.given - slots.rounds;
-        self.given = slots.rounds;
-        let mut changed = false;
-        let mut waiting = slots.arrived | slots.failed;
+    /// Decides what becomes of an attempt and sees to the slots that need it. Returns the stages to be computed next.
+    fn settle(&mut self, stand: &mut Stand<T>) -> Option<Range<usize>> {
+        let (stages, extra) = (self.plan.stages, self.plan.extra);
+        let attention = match self.extended.take() {
+            Some(attention) => attention,
+            None => {
+                self.rounds += 1;
+                let pause = self.rounds == self.pause;
+                let mut attention = Attention::default();
+                let (plan, slots) = (&self.plan, &mut self.slots);
+                linalg::dispatch(Judge { plan, stand, slots, pause, attention: &mut attention });
+                if (attention.arrived | attention.failed) == 0 && !pause {
+                    return Some(1..stages);
+                }
+                if extra > 0 && attention.inside != 0 {
+                    self.extended = Some(attention);
+                    return Some(stages..stages + extra);
+                }
+                attention
+            }
+        };
+        if self.attend(stand, attention) { Some(1..stages) } else { None }
+    }
+
+    /// Sees to the slots after a round. Returns whether the kernel should go on.
+    fn attend(&mut self, stand: &mut Stand<T>, attention: Attention) -> bool {
+        let mut waiting = attention.arrived | attention.failed;
+        let mut left_any = false;
         while waiting != 0 {
             let slot = waiting.trailing_zeros() as usize;
             waiting &= waiting - 1;
-            let Some(held) = self.held[slot] else { continue };
-            let goes_on = if slots.failed >> slot & 1 == 1 {
-                self.fail(slots, slot, held, self.reason(slots, slot));
-                false
+            let Some(mut held) = self.held[slot] else { continue };
+            let failed = attention.failed >> slot & 1 == 1;
+            if failed {
+                self.fail(stand, slot, held, self.reason(stand, slot));
             } else {
-                let row = self.read_off(slots, slot, held);
-                let held = Held { row, ..held };
+                held.row = self.read_off(stand, slot, held);
                 self.held[slot] = Some(held);
-                let done = slots.t[slot] == slots.end[slot];
-                if done {
-                    self.count(slots, slot, held);
-                } else {
-                    slots.next[slot] = self.problem.times[row];
-                }
-                !done
-            };
-            if !goes_on {
-                self.count_evaluations(held);
-                self.fill(slots, slot);
-                changed = true;
+            }
+            if failed || self.slots.t[slot] == self.slots.end[slot] {
+                self.release(stand, slot, held);
+                left_any = true;
+            } else {
+                self.slots.next[slot] = self.problem.times[held.row];
             }
         }
-        if slots.rounds == 0 {
-            for slot in 0..slots.width {
+        if self.rounds == self.pause {
+            for slot in 0..stand.width {
                 let Some(held) = self.held[slot] else { continue };
-                self.count(slots, slot, held);
-                if self.now - held.since >= self.options.max_steps {
-                    self.fail(slots, slot, held, Reason::TooManySteps);
-                    self.count_evaluations(held);
-                    self.fill(slots, slot);
+                self.count(slot, held);
+                if self.rounds - held.since >= self.options.max_steps {
+                    self.fail(stand, slot, held, Reason::TooManySteps);
+                    self.release(stand, slot, held);
+                    left_any = true;
                 }
             }
-            changed = true;
         }
-        if !changed {
-            return true;
+        if left_any && self.taken == self.queue.ids.len() {
+            let left = self.held.iter().flatten().count();
+            if left == 0 || (left <= self.narrow && stand.width > self.narrow) {
+                return false;
+            }
         }
-        let left = self.held.iter().flatten().count();
-        let few = self.taken == self.queue.ids.len() && slots.width > self.narrow && left <= self.narrow;
-        self.allow_rounds(slots) && !few
+        if left_any || self.rounds == self.pause {
+            return self.go_on(stand);
+        }
+        linalg::dispatch(GoOn { stand, slots: &self.slots });
+        true
     }
 
     /// Moves a slot's counts to its report.
-    fn count(&mut self, slots: &mut Slots<T>, slot: usize, held: Held) {
-        let report = &mut self.solution.reports[held.id];
+    fn count(&mut self, slot: usize, held: Held) {
+        let (report, slots) = (&mut self.solution.reports[held.id], &mut self.slots);
         report.accepted += slots.accepted[slot].f64() as usize;
         report.rejected += slots.rejected[slot].f64() as usize;
         (slots.accepted[slot], slots.rejected[slot]) = (T::zero(), T::zero());
     }
 
-    /// Reports the evaluations of a trajectory that is done.
-    fn count_evaluations(&mut self, held: Held) {
-        self.solution.reports[held.id].evaluations += (self.now - held.since) * (self.plan.stages - 1);
+    /// Ends a slot's trajectory and takes the next one.
+    fn release(&mut self, stand: &mut Stand<T>, slot: usize, held: Held) {
+        self.count(slot, held);
+        self.solution.reports[held.id].evaluations += (self.rounds - held.since) * (self.plan.stages - 1);
+        self.fill(stand, slot);
     }
 
     /// Writes the outputs up to the end of a slot's accepted step. Returns the next output's row.
-    fn read_off(&mut self, slots: &Slots<T>, slot: usize, held: Held) -> usize {
-        let dim = self.engine.stepper.dim();
-        let (t, step, end) = (slots.from_t[slot], slots.step[slot], slots.end[slot]);
+    fn read_off(&mut self, stand: &Stand<T>, slot: usize, held: Held) -> usize {
+        let dim = self.plan.dim;
+        let (t, step, end) = (stand.t[slot], stand.step[slot], self.slots.end[slot]);
         // The step's end is the end itself, whatever rounding makes of the sum.
         let ends = |time: T| step == end - t && time == end;
         let mut row = held.row;
@@ -247,13 +296,13 @@ impl<T: Real, C: Component<T> + ?Sized> Driver<'_, '_, T, C> {
             let theta = if ends(time) { T::one() } else { ((time - t) / step).min(T::one()) };
             let state = &mut self.solution.states[row * dim..][..dim];
             if theta == T::one() {
-                state.iter_mut().enumerate().for_each(|(i, y)| *y = slots.y[i * slots.width + slot]);
+                state.iter_mut().enumerate().for_each(|(i, y)| *y = self.slots.y[i * stand.width + slot]);
             } else {
                 if row == held.row {
                     self.solution.reports[held.id].evaluations += self.plan.extra;
                 }
                 self.engine.stepper.method.dense_weights(theta, &mut self.weights);
-                dense(slots, step, slot, &self.weights, state);
+                dense(stand, slot, &self.weights, state);
             }
             row += 1;
         }
@@ -261,15 +310,15 @@ impl<T: Real, C: Component<T> + ?Sized> Driver<'_, '_, T, C> {
     }
 
     /// Why a slot's attempt failed.
-    fn reason(&self, slots: &Slots<T>, slot: usize) -> Reason {
-        let dim = self.engine.stepper.dim();
-        let at = |x: &[T], i: usize| x[i * slots.width + slot];
+    fn reason(&self, stand: &Stand<T>, slot: usize) -> Reason {
+        let (dim, slots) = (self.plan.dim, &self.slots);
+        let at = |x: &[T], i: usize| x[i * stand.width + slot];
         let not_finite = |x: &[T]| (0..dim).find(|&i| !at(x, i).is_finite());
-        if let Some(component) = not_finite(&slots.slope) {
+        if let Some(component) = not_finite(&stand.stages) {
             return Reason::NotFinite { component };
         }
         let Some((rtol, atol)) = self.plan.tolerances else {
-            let last = &slots.stages[(self.plan.stages - 1) * dim * slots.width..];
+            let last = &stand.stages[(self.plan.stages - 1) * dim * stand.width..];
             return match not_finite(&slots.result).or_else(|| not_finite(last)) {
                 Some(component) => Reason::NotFinite { component },
                 None => Reason::StepUnderflow { component: 0 },
@@ -279,18 +328,17 @@ impl<T: Real, C: Component<T> + ?Sized> Driver<'_, '_, T, C> {
             return Reason::NotFinite { component };
         }
         let size = |i: &usize| {
-            let tolerance = atol + rtol * at(&slots.y, *i).abs().max(at(&slots.result, *i).abs());
+            let tolerance = atol + rtol * at(&stand.y, *i).abs().max(at(&slots.result, *i).abs());
             (at(&slots.estimate, *i) / tolerance).abs().f64()
         };
         let worst = (0..dim).max_by(|a, b| size(a).total_cmp(&size(b)));
         Reason::StepUnderflow { component: worst.unwrap_or(0) }
     }
 
-    fn fail(&mut self, slots: &mut Slots<T>, slot: usize, held: Held, reason: Reason) {
-        self.count(slots, slot, held);
-        let state: Vec<T> = slots.y.iter().skip(slot).step_by(slots.width).copied().collect();
+    fn fail(&mut self, stand: &Stand<T>, slot: usize, held: Held, reason: Reason) {
+        let state: Vec<T> = self.slots.y.iter().skip(slot).step_by(stand.width).copied().collect();
         let start = &self.problem.starts[held.id * state.len()..][..state.len()];
-        let (time, step) = (slots.t[slot], slots.step[slot]);
+        let (time, step) = (self.slots.t[slot], stand.step[slot]);
         let cause = diagnose(&self.engine.stepper, self.options, reason, (held.id, 0), (time, step), &state, start);
         let failure = Failure { time: time.f64(), step: step.f64(), reason, cause };
         self.solution.reports[held.id].failure = Some(failure);
@@ -298,13 +346,13 @@ impl<T: Real, C: Component<T> + ?Sized> Driver<'_, '_, T, C> {
 }
 
 /// The continuous extension in one slot's step, as the stepper has it.
-fn dense<T: Real>(slots: &Slots<T>, step: T, slot: usize, weights: &[T], out: &mut [T]) {
-    let (dim, width) = (out.len(), slots.width);
+fn dense<T: Real>(stand: &Stand<T>, slot: usize, weights: &[T], out: &mut [T]) {
+    let (dim, width) = (out.len(), stand.width);
     for (i, out) in out.iter_mut().enumerate() {
         let mut sum = T::zero();
         for (j, &weight) in weights.iter().enumerate() {
-            sum += weight * slots.stages[(j * dim + i) * width + slot];
+            sum += weight * stand.stages[(j * dim + i) * width + slot];
         }
-        *out = slots.from_y[i * width + slot] + step * sum;
+        *out = stand.y[i * width + slot] + stand.step[slot] * sum;
     }
 }
