@@ -225,7 +225,7 @@ mod tests {
             [(0.0, 0.0, [0.5, 2.0, 3.0], [0.5, 4.0, 2.0]), (3.0, 2.0, [2.5, 1.0, 0.0], [3.0, 1.0, 0.0])]
         {
             let problem = Problem { start_times: &[start], starts: &[from], row_ptr: &[0, 3], times: &times };
-            let solution = solve_independently(field, &[], &problem, 1e-8, 1e-8).unwrap();
+            let solution = solve_independently(Independent::Dopri5, field, &[], &problem, 1e-8, 1e-8).unwrap();
             for (found, expected) in solution.states.iter().zip(expected) {
                 assert_relative_eq!(*found, expected, epsilon = 1e-13);
             }

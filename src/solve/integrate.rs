@@ -18,20 +18,7 @@ pub fn integrate<T: Real, C: Component<T> + ?Sized>(
     options: &Options,
     recording: &mut Recording<T>,
 ) -> Result<Solution<T>> {
-    let dim = field.state_dim();
-    problem.check(dim)?;
-    options.check()?;
-    if params.len() != field.component.param_count() {
-        return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
-    }
-    if options.method.momenta.is_some() {
-        check_separable(field, params, problem)?;
-    }
-    let mut solution = Solution {
-        states: vec![T::of(f64::NAN); problem.times.len() * dim],
-        reports: vec![Report::default(); problem.len()],
-        occurrences: Vec::new(),
-    };
+    let mut solution = checked(field, params, problem, options)?;
     let mut engine = Engine::new(field, params, *problem, options);
     match recording {
         Recording::Nothing => {
@@ -61,6 +48,29 @@ pub fn integrate<T: Real, C: Component<T> + ?Sized>(
         }
     }
     Ok(solution)
+}
+
+/// Checks everything, and makes room for the outputs.
+pub(super) fn checked<T: Real, C: Component<T> + ?Sized>(
+    field: Field<T, C>,
+    params: &[T],
+    problem: &Problem<T>,
+    options: &Options,
+) -> Result<Solution<T>> {
+    let dim = field.state_dim();
+    problem.check(dim)?;
+    options.check()?;
+    if params.len() != field.component.param_count() {
+        return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
+    }
+    if options.method.momenta.is_some() {
+        check_separable(field, params, problem)?;
+    }
+    Ok(Solution {
+        states: vec![T::of(f64::NAN); problem.times.len() * dim],
+        reports: vec![Report::default(); problem.len()],
+        occurrences: Vec::new(),
+    })
 }
 
 /// Refuses a field that is not separable at the first start: with the state as positions then momenta, the rates of the

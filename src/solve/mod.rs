@@ -17,6 +17,7 @@ mod lanes;
 mod methods;
 mod outputs;
 mod problem;
+mod save;
 mod spec;
 mod start;
 pub(crate) mod stepper;
@@ -35,6 +36,7 @@ pub use methods::{
     VERLET, VERN7, YOSHIDA4, method,
 };
 pub use problem::{Occurrence, Problem, Report, Solution};
+pub use save::{Steps, solve_every_step, solve_observed};
 pub use spec::SolverSpec;
 pub use tableau::{Estimate, Tableau};
 pub use tape::{Recording, Tape};
