@@ -225,9 +225,13 @@ mod tests {
             [(0.0, 0.0, [0.5, 2.0, 3.0], [0.5, 4.0, 2.0]), (3.0, 2.0, [2.5, 1.0, 0.0], [3.0, 1.0, 0.0])]
         {
             let problem = Problem { start_times: &[start], starts: &[from], row_ptr: &[0, 3], times: &times };
-            let solution = solve_independently(Independent::Dopri5, field, &[], &problem, 1e-8, 1e-8).unwrap();
-            for (found, expected) in solution.states.iter().zip(expected) {
-                assert_relative_eq!(*found, expected, epsilon = 1e-13);
+            let ours = solve(field, &[], &problem, &Options::adaptive(1e-8, 1e-8)).unwrap().states;
+            for method in Independent::ALL {
+                let theirs = solve_independently(method, field, &[], &problem, 1e-8, 1e-8).unwrap().states;
+                for (found, expected) in theirs.iter().zip(&ours).zip(expected) {
+                    assert_relative_eq!(*found.0, expected, epsilon = 1e-13);
+                    assert_relative_eq!(*found.1, expected, epsilon = 1e-13);
+                }
             }
         }
     }
