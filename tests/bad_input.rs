@@ -164,6 +164,7 @@ fn of_simulate() {
         (&["--atol", "0"], "absolute tolerance is 0"),
         (&["--max-steps", "0"], "max_steps is 0"),
         (&["--method", "ode-solvers-dopri5", "--step", "1"], "takes no --step"),
+        (&["--method", "verlet", "--step", "0.1"], "verlet is for separable systems, and lorenz63 is none"),
         (&["--method", "ode-solvers-dopri5", "--rtol", "0"], "relative tolerance is 0"),
     ] {
         refused(&folder, &[&lorenz, options].concat(), expected);

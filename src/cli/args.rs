@@ -188,7 +188,7 @@ pub struct PredictArgs {
 Examples, from the repository's root:
   flowmap simulate --system lorenz63
   flowmap simulate --system van-der-pol --set mu=5 --start 0.1,0 --at 0:60:0.05 --method dopri5
-  flowmap simulate --system pendulum --method rk4 --step 0.05
+  flowmap simulate --system pendulum --set damping=0 --method verlet --step 0.05
   flowmap simulate --system henon --at 0:10000:1")]
 pub struct SimulateArgs {
     /// The system; `flowmap systems` lists them
@@ -217,7 +217,8 @@ pub struct SimulateArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Integration of flows")]
 pub struct SolverArgs {
-    /// The method, such as euler, rk4, dopri5, tsit5, or ode-solvers-dopri5 as a check [default: tsit5]
+    /// The method, such as rk4, dopri5, dop853, kvaerno5 for stiff systems, verlet for separable ones, or
+    /// ode-solvers-dopri5 as a check [default: tsit5]
     #[arg(long, value_name = "NAME")]
     pub method: Option<String>,
     /// Relative tolerance [default: 1e-6]

@@ -82,27 +82,27 @@ pub struct Event<'a, T: Real> {
 
 /// A vector field `dy/dt = f(t, y, x(t); θ)`: a component whose arguments are the state, then the inputs, then time, as
 /// far as it takes them, and whose output is the state's derivative. It may have events that interrupt the flow.
-pub struct Field<'a, T: Real, C: Component<T> + ?Sized> {
-    pub(crate) component: &'a C,
+pub struct Field<'a, T: Real> {
+    pub(crate) component: &'a dyn Component<T>,
     pub(crate) inputs: Option<&'a dyn Inputs<T>>,
     pub(crate) timed: bool,
     pub(crate) events: &'a [Event<'a, T>],
 }
 
-impl<T: Real, C: Component<T> + ?Sized> Clone for Field<'_, T, C> {
+impl<T: Real> Clone for Field<'_, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T: Real, C: Component<T> + ?Sized> Copy for Field<'_, T, C> {}
+impl<T: Real> Copy for Field<'_, T> {}
 
-impl<'a, T: Real, C: Component<T> + ?Sized> Field<'a, T, C> {
+impl<'a, T: Real> Field<'a, T> {
     /// `dy/dt = f(y)`.
     ///
     /// # Errors
     /// If the component's arguments and output differ in rows.
-    pub fn autonomous(component: &'a C) -> Result<Self> {
+    pub fn autonomous(component: &'a dyn Component<T>) -> Result<Self> {
         Self::build(component, None, false)
     }
 
@@ -110,7 +110,7 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Field<'a, T, C> {
     ///
     /// # Errors
     /// If the component does not take one row more than it gives.
-    pub fn with_time(component: &'a C) -> Result<Self> {
+    pub fn with_time(component: &'a dyn Component<T>) -> Result<Self> {
         Self::build(component, None, true)
     }
 
@@ -118,7 +118,7 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Field<'a, T, C> {
     ///
     /// # Errors
     /// If the rows do not add up.
-    pub fn with_inputs(component: &'a C, inputs: &'a dyn Inputs<T>, timed: bool) -> Result<Self> {
+    pub fn with_inputs(component: &'a dyn Component<T>, inputs: &'a dyn Inputs<T>, timed: bool) -> Result<Self> {
         Self::build(component, Some(inputs), timed)
     }
 
@@ -149,7 +149,7 @@ impl<'a, T: Real, C: Component<T> + ?Sized> Field<'a, T, C> {
         Ok(Self { events, ..self })
     }
 
-    fn build(component: &'a C, inputs: Option<&'a dyn Inputs<T>>, timed: bool) -> Result<Self> {
+    fn build(component: &'a dyn Component<T>, inputs: Option<&'a dyn Inputs<T>>, timed: bool) -> Result<Self> {
         let expected = component.out_dim() + inputs.map_or(0, |x| x.dim()) + usize::from(timed);
         if component.in_dim() != expected || component.out_dim() == 0 {
             return Err(Error::shape(

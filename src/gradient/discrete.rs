@@ -1,7 +1,7 @@
 //! The exact discrete gradient of a loss that is a sum over trajectories.
 
 use super::pull;
-use crate::dynamics::{Component, Field, Inputs};
+use crate::dynamics::{Field, Inputs};
 use crate::solve::{Options, Problem, Recording, Report, Shifted, integrate, map_chunks};
 use crate::{Real, Result};
 
@@ -26,8 +26,8 @@ pub struct Gradient<T> {
 ///
 /// # Errors
 /// If sizes or options do not fit.
-pub fn gradient<T: Real, C: Component<T> + ?Sized>(
-    field: Field<T, C>,
+pub fn gradient<T: Real>(
+    field: Field<T>,
     params: &[T],
     problem: &Problem<T>,
     options: &Options,

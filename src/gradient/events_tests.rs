@@ -46,7 +46,7 @@ impl SmallMap<2, 2, 4> for Dose {
 }
 
 /// A weighted sum of outputs, and of the occurrences' times and states, with its gradient.
-fn check(field: Field<f64, impl crate::dynamics::Component<f64>>, params: &[f64], start: &[f64], times: &[f64]) {
+fn check(field: Field<f64>, params: &[f64], start: &[f64], times: &[f64]) {
     // A continuous extension of high order: events are read off it.
     let options = Options { method: &VERN7, ..Options::adaptive(1e-12, 1e-12) };
     let dim = start.len();

@@ -1,7 +1,7 @@
 //! Cotangents, from the outputs back to the start.
 
 use super::saltation;
-use crate::dynamics::{Component, Field};
+use crate::dynamics::Field;
 use crate::linalg::{Block, BlockMut};
 use crate::solve::engine::Engine;
 use crate::solve::stepper::{Back, Stepper, Within};
@@ -19,8 +19,8 @@ use crate::{Error, Real, Result};
 ///
 /// # Errors
 /// If nothing was recorded or sizes differ.
-pub fn pull<T: Real, C: Component<T> + ?Sized>(
-    field: Field<T, C>,
+pub fn pull<T: Real>(
+    field: Field<T>,
     params: &[T],
     problem: &Problem<T>,
     options: &Options,
@@ -36,8 +36,8 @@ pub fn pull<T: Real, C: Component<T> + ?Sized>(
 ///
 /// # Errors
 /// As [`pull`].
-pub fn pull_with_events<T: Real, C: Component<T> + ?Sized>(
-    field: Field<T, C>,
+pub fn pull_with_events<T: Real>(
+    field: Field<T>,
     params: &[T],
     problem: &Problem<T>,
     options: &Options,
@@ -121,7 +121,7 @@ impl<T: Real> Pass<'_, T> {
         }
     }
 
-    fn rounds<C: Component<T> + ?Sized>(&mut self, stepper: &mut Stepper<T, C>, tape: &Tape<T>) {
+    fn rounds(&mut self, stepper: &mut Stepper<T>, tape: &Tape<T>) {
         for round in tape.rounds.iter().rev() {
             if let Some(kept) = &round.kept {
                 self.back.readmit(&tape.kept[kept.clone()], round.lanes);
@@ -141,12 +141,7 @@ impl<T: Real> Pass<'_, T> {
     }
 
     /// Takes one lane's cotangents to before an event or a kink. What reaches the continuous extension is returned.
-    fn mark<C: Component<T> + ?Sized>(
-        &mut self,
-        stepper: &Stepper<T, C>,
-        mark: &Mark<T>,
-        round: &Round,
-    ) -> Option<Within<T>> {
+    fn mark(&mut self, stepper: &Stepper<T>, mark: &Mark<T>, round: &Round) -> Option<Within<T>> {
         let (dim, lanes, lane) = (self.dim, round.lanes, mark.lane);
         let component = stepper.field.component;
         let column = |block: &[T]| (0..dim).map(|i| block[i * lanes + lane]).collect::<Vec<T>>();
@@ -156,8 +151,8 @@ impl<T: Real> Pass<'_, T> {
             let (slab, out) = (Block { data: slab, lanes: 1 }, BlockMut::new(&mut bar, 1));
             let onto = Some(&mut *self.back.params_bar);
             component.vjp(stepper.params, slab, Block::new(&w, 1), out, onto, &mut self.back.scratch);
-            for i in 0..dim {
-                self.back.state[i * lanes + lane] += bar[i];
+            for (i, &bar) in bar[..dim].iter().enumerate() {
+                self.back.state[i * lanes + lane] += bar;
                 self.back.slope[i * lanes + lane] = T::zero();
             }
         }
@@ -174,7 +169,7 @@ impl<T: Real> Pass<'_, T> {
         None
     }
 
-    fn start<C: Component<T> + ?Sized>(&mut self, stepper: &Stepper<T, C>, start: &Origin<T>, starts_bar: &mut [T]) {
+    fn start(&mut self, stepper: &Stepper<T>, start: &Origin<T>, starts_bar: &mut [T]) {
         let (dim, lanes, back) = (self.dim, start.ids.len(), &mut self.back);
         if lanes > 0 {
             let component = stepper.field.component;

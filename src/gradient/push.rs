@@ -1,7 +1,7 @@
 //! Tangents, from the start forward to the outputs.
 
 use super::saltation;
-use crate::dynamics::{Component, Field};
+use crate::dynamics::Field;
 use crate::linalg::{Block, BlockMut};
 use crate::solve::stepper::{Ahead, Stepper};
 use crate::solve::tape::{Mark, Round};
@@ -26,8 +26,8 @@ pub struct Pushed<T> {
 ///
 /// # Errors
 /// If sizes differ.
-pub fn push<T: Real, C: Component<T> + ?Sized>(
-    field: Field<T, C>,
+pub fn push<T: Real>(
+    field: Field<T>,
     params: &[T],
     problem: &Problem<T>,
     options: &Options,
@@ -38,7 +38,7 @@ pub fn push<T: Real, C: Component<T> + ?Sized>(
     let dim = field.state_dim();
     problem.check(dim)?;
     let each = problem.len() * dim;
-    let groups = if each == 0 { 0 } else { starts_dot.len() / each };
+    let groups = starts_dot.len().checked_div(each).unwrap_or(0);
     if groups * each != starts_dot.len() {
         return Err(Error::shape("start tangents", format!("a multiple of {each}"), starts_dot.len()));
     }
@@ -97,13 +97,7 @@ struct Pass<'a, T> {
 }
 
 impl<T: Real> Pass<'_, T> {
-    fn outputs<C: Component<T> + ?Sized>(
-        &mut self,
-        stepper: &Stepper<T, C>,
-        ahead: &Ahead<T>,
-        tape: &Tape<T>,
-        round: &Round,
-    ) {
+    fn outputs(&mut self, stepper: &Stepper<T>, ahead: &Ahead<T>, tape: &Tape<T>, round: &Round) {
         let dim = stepper.dim();
         for output in &tape.outputs[round.outputs.clone()] {
             for g in 0..self.groups {
@@ -115,13 +109,7 @@ impl<T: Real> Pass<'_, T> {
     }
 
     /// Tangents of the states at the events within the steps, before the lanes move on: a block a mark.
-    fn events<C: Component<T> + ?Sized>(
-        &self,
-        stepper: &Stepper<T, C>,
-        ahead: &Ahead<T>,
-        tape: &Tape<T>,
-        round: &Round,
-    ) -> Vec<Vec<T>> {
+    fn events(&self, stepper: &Stepper<T>, ahead: &Ahead<T>, tape: &Tape<T>, round: &Round) -> Vec<Vec<T>> {
         let dim = stepper.dim();
         let at = |mark: &Mark<T>| {
             let Some(theta) = mark.event.as_ref().and_then(|event| event.theta) else { return Vec::new() };
@@ -136,9 +124,9 @@ impl<T: Real> Pass<'_, T> {
     }
 
     /// Takes lanes through events and kinks.
-    fn marks<C: Component<T> + ?Sized>(
+    fn marks(
         &mut self,
-        stepper: &Stepper<T, C>,
+        stepper: &Stepper<T>,
         ahead: &mut Ahead<T>,
         tape: &Tape<T>,
         round: &Round,

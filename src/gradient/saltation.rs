@@ -67,8 +67,8 @@ pub(super) fn push<T: Real>(
 
 /// The transpose of [`push`]: from cotangents of the event's time, of the state at the event and of the state that goes on,
 /// that of the state before; adds to `params_bar`.
-pub(super) fn pull<T: Real, C: Component<T> + ?Sized>(
-    field: &Field<T, C>,
+pub(super) fn pull<T: Real>(
+    field: &Field<T>,
     mark: &EventMark<T>,
     params: &[T],
     (mut time_bar, mut state_bar): (T, Vec<T>),

@@ -46,7 +46,7 @@ impl Case {
         Problem { start_times: &self.start_times, starts: &self.starts, row_ptr: &self.row_ptr, times: &self.times }
     }
 
-    fn field(&self) -> Field<'_, f64, Mlp> {
+    fn field(&self) -> Field<'_, f64> {
         Field::with_time(&self.net).unwrap()
     }
 
@@ -292,7 +292,7 @@ fn a_failed_trajectory_leaves_the_others_and_the_gradient_finite() {
     for recording in [Recording::tape(), Recording::checkpoints(3)] {
         let options = Options::adaptive(1e-8, 1e-8);
         let g = gradient(Field::with_time(&pole).unwrap(), &[1.0], &problem, &options, &recording, loss).unwrap();
-        let failure = g.reports[1].failure.clone().unwrap();
+        let failure = g.reports[1].failure.unwrap();
         assert!((failure.time - 1.0).abs() < 0.01, "{failure}");
         assert!(g.reports[0].failure.is_none() && g.reports[2].failure.is_none());
         // y(t) = y0 / (1 − y0 t), so ∂y/∂y0 = 1 / (1 − y0 t)².

@@ -3,7 +3,7 @@
 use super::assimilate::{Target, fit_start};
 use super::segments::{self, Segment};
 use super::{Conditioning, EncoderTape, History, ModelSpec, NeuralOde, Noise};
-use crate::dynamics::{Component, Field};
+use crate::dynamics::Field;
 use crate::series::Panel;
 use crate::series::scale::Scaling;
 use crate::solve::{
@@ -239,7 +239,7 @@ impl Fitted {
         &self,
         anchors: &[Anchor],
         at: &[&[f64]],
-        solve: impl Fn(Field<f64, dyn Component<f64>>, &[f64], &Problem<f64>) -> Result<Solution<f64>>,
+        solve: impl Fn(Field<f64>, &[f64], &Problem<f64>) -> Result<Solution<f64>>,
     ) -> Result<Prediction> {
         let model = self.model()?;
         let (dim, channels) = (model.state_dim(), self.scaling.channels.len());
@@ -291,7 +291,7 @@ impl Fitted {
                     out.high[cell] = scaling.inverse(value + half);
                 }
             }
-            out.failures.extend(report.failure.iter().map(|failure| (anchor.series, failure.clone())));
+            out.failures.extend(report.failure.iter().map(|failure| (anchor.series, *failure)));
         }
         Ok(out)
     }

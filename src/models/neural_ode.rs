@@ -172,7 +172,7 @@ impl NeuralOde {
     ///
     /// # Errors
     /// Never for a model that was put together.
-    pub fn field(&self) -> Result<Field<'_, f64, dyn Component<f64>>> {
+    pub fn field(&self) -> Result<Field<'_, f64>> {
         if self.field.in_dim() > self.state_dim() {
             Field::with_time(&*self.field)
         } else {

@@ -1,7 +1,7 @@
 //! Problems of any size: fixed chunks of trajectories, over any number of threads.
 
 use super::{Options, Problem, Recording, Solution, ensemble, integrate};
-use crate::dynamics::{Component, Field, Inputs, Marcher};
+use crate::dynamics::{Field, Inputs, Marcher};
 use crate::{Real, Result};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -74,15 +74,10 @@ impl<T: Real> Inputs<T> for Shifted<'_, T> {
 ///
 /// # Errors
 /// If sizes or options do not fit. A trajectory that fails is reported in the solution and leaves the others alone.
-pub fn solve<T: Real, C: Component<T> + ?Sized>(
-    field: Field<T, C>,
-    params: &[T],
-    problem: &Problem<T>,
-    options: &Options,
-) -> Result<Solution<T>> {
+pub fn solve<T: Real>(field: Field<T>, params: &[T], problem: &Problem<T>, options: &Options) -> Result<Solution<T>> {
     let dim = field.state_dim();
     problem.check(dim)?;
-    let marcher = ensemble::marcher(&field, options);
+    let marcher = ensemble::marcher(field, options);
     // A kernel's lanes are full while it has trajectories in store.
     let size = match marcher {
         Some(_) => problem.len().div_ceil(rayon::current_num_threads()).clamp(1, ensemble::BATCH),

@@ -3,7 +3,7 @@
 use super::stepper::Stepper;
 use super::{Cause, Control, Options, Reason};
 use crate::Real;
-use crate::dynamics::{Component, Tangent};
+use crate::dynamics::Tangent;
 use crate::linalg::{Block, BlockMut};
 
 /// A state this many times larger than the start is on its way to infinity.
@@ -13,8 +13,8 @@ const PRODUCTS: usize = 40;
 
 /// The likely cause of a failure of trajectory `id` (in `piece` of its inputs) at a time with a step, from its last state
 /// and its start. Costs a linearisation and some JVPs.
-pub(super) fn diagnose<T: Real, C: Component<T> + ?Sized>(
-    stepper: &Stepper<T, C>,
+pub(super) fn diagnose<T: Real>(
+    stepper: &Stepper<T>,
     options: &Options,
     reason: Reason,
     (id, piece): (usize, usize),
@@ -47,12 +47,7 @@ pub(super) fn diagnose<T: Real, C: Component<T> + ?Sized>(
 }
 
 /// The spectral radius of the Jacobian, by powers of it on a fixed tangent; 0 where it is not finite.
-fn spectral_radius<T: Real, C: Component<T> + ?Sized>(
-    stepper: &Stepper<T, C>,
-    (id, piece): (usize, usize),
-    time: T,
-    state: &[T],
-) -> f64 {
+fn spectral_radius<T: Real>(stepper: &Stepper<T>, (id, piece): (usize, usize), time: T, state: &[T]) -> f64 {
     let (component, field, dim) = (stepper.field.component, stepper.field, state.len());
     let mut arguments = vec![T::zero(); component.in_dim()];
     let mut inputs = vec![T::zero(); field.inputs.map_or(0, |x| x.dim())];

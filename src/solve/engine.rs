@@ -7,12 +7,12 @@ use super::stepper::{Standing, Stepper};
 use super::tape::{Outcome, Tape};
 use super::{Control, Failure, Options, Problem, Reason, Solution};
 use crate::Real;
-use crate::dynamics::{Component, Field};
+use crate::dynamics::Field;
 use crate::linalg;
 
 /// A solve's fixed parts and its buffers.
-pub(crate) struct Engine<'a, T: Real, C: Component<T> + ?Sized> {
-    pub stepper: Stepper<'a, T, C>,
+pub(crate) struct Engine<'a, T: Real> {
+    pub stepper: Stepper<'a, T>,
     pub(super) problem: Problem<'a, T>,
     pub(super) options: Options,
     controller: Controller<T>,
@@ -35,8 +35,8 @@ enum Verdict<T> {
     Fail(Reason),
 }
 
-impl<'a, T: Real, C: Component<T> + ?Sized> Engine<'a, T, C> {
-    pub fn new(field: Field<'a, T, C>, params: &'a [T], problem: Problem<'a, T>, options: &Options) -> Self {
+impl<'a, T: Real> Engine<'a, T> {
+    pub fn new(field: Field<'a, T>, params: &'a [T], problem: Problem<'a, T>, options: &Options) -> Self {
         let lanes = problem.len();
         let stepper = Stepper::new(field, params, options, lanes);
         let block = field.state_dim() * lanes;

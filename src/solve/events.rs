@@ -30,7 +30,7 @@ struct Linearised<T> {
     slab: Vec<T>,
 }
 
-impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
+impl<T: Real> Engine<'_, T> {
     fn params_of(&self, component: &dyn Component<T>) -> &[T] {
         if component.param_count() == 0 { &[] } else { self.stepper.params }
     }

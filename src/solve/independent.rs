@@ -1,7 +1,7 @@
 //! The `ode_solvers` crate behind this crate's problem: the same field, somebody else's code.
 
 use super::{Cause, Failure, Problem, Reason, Report, Solution};
-use crate::dynamics::{Component, Field};
+use crate::dynamics::Field;
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Result};
 use ode_solvers::dop_shared::{IntegrationError, OutputType, Stats, System};
@@ -42,9 +42,9 @@ impl Independent {
 ///
 /// # Errors
 /// If sizes do not fit or a tolerance is not positive. A trajectory that fails is reported in the solution.
-pub fn solve_independently<C: Component<f64> + ?Sized>(
+pub fn solve_independently(
     method: Independent,
-    field: Field<f64, C>,
+    field: Field<f64>,
     params: &[f64],
     problem: &Problem<f64>,
     rtol: f64,
@@ -104,9 +104,9 @@ fn stretch(kinks: &[f64], time: f64, next: f64) -> (usize, f64) {
 }
 
 /// From one time to another.
-fn one<C: Component<f64> + ?Sized>(
+fn one(
     method: Independent,
-    system: OneField<C>,
+    system: OneField,
     (from, to): (f64, f64),
     state: &mut DVector<f64>,
     (rtol, atol): (f64, f64),
@@ -136,8 +136,8 @@ fn failure(error: IntegrationError) -> Failure {
     Failure { time, step: 0.0, reason, cause }
 }
 
-struct OneField<'a, C: Component<f64> + ?Sized> {
-    field: Field<'a, f64, C>,
+struct OneField<'a> {
+    field: Field<'a, f64>,
     params: &'a [f64],
     trajectory: usize,
     piece: usize,
@@ -151,7 +151,7 @@ struct Buffers {
     scratch: Vec<f64>,
 }
 
-impl<C: Component<f64> + ?Sized> System<f64, DVector<f64>> for OneField<'_, C> {
+impl System<f64, DVector<f64>> for OneField<'_> {
     fn system(&self, t: f64, y: &DVector<f64>, dy: &mut DVector<f64>) {
         let component = self.field.component;
         let mut buffers = self.buffers.borrow_mut();
@@ -225,9 +225,13 @@ mod tests {
             [(0.0, 0.0, [0.5, 2.0, 3.0], [0.5, 4.0, 2.0]), (3.0, 2.0, [2.5, 1.0, 0.0], [3.0, 1.0, 0.0])]
         {
             let problem = Problem { start_times: &[start], starts: &[from], row_ptr: &[0, 3], times: &times };
-            let solution = solve_independently(Independent::Dopri5, field, &[], &problem, 1e-8, 1e-8).unwrap();
-            for (found, expected) in solution.states.iter().zip(expected) {
-                assert_relative_eq!(*found, expected, epsilon = 1e-13);
+            let ours = solve(field, &[], &problem, &Options::adaptive(1e-8, 1e-8)).unwrap().states;
+            for method in Independent::ALL {
+                let theirs = solve_independently(method, field, &[], &problem, 1e-8, 1e-8).unwrap().states;
+                for (found, expected) in theirs.iter().zip(&ours).zip(expected) {
+                    assert_relative_eq!(*found.0, expected, epsilon = 1e-13);
+                    assert_relative_eq!(*found.1, expected, epsilon = 1e-13);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::{Options, Problem, Recording, Report, Solution};
-use crate::dynamics::{Component, Field, Tangent};
+use crate::dynamics::{Field, Tangent};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Real, Result};
 
@@ -11,8 +11,8 @@ use crate::{Error, Real, Result};
 ///
 /// # Errors
 /// If sizes or options do not fit. A trajectory that fails does not stop the others: its report says why.
-pub fn integrate<T: Real, C: Component<T> + ?Sized>(
-    field: Field<T, C>,
+pub fn integrate<T: Real>(
+    field: Field<T>,
     params: &[T],
     problem: &Problem<T>,
     options: &Options,
@@ -51,8 +51,8 @@ pub fn integrate<T: Real, C: Component<T> + ?Sized>(
 }
 
 /// Checks everything, and makes room for the outputs.
-pub(super) fn checked<T: Real, C: Component<T> + ?Sized>(
-    field: Field<T, C>,
+pub(super) fn checked<T: Real>(
+    field: Field<T>,
     params: &[T],
     problem: &Problem<T>,
     options: &Options,
@@ -75,11 +75,7 @@ pub(super) fn checked<T: Real, C: Component<T> + ?Sized>(
 
 /// Refuses a field that is not separable at the first start: with the state as positions then momenta, the rates of the
 /// positions must not depend on positions, nor those of the momenta on momenta.
-fn check_separable<T: Real, C: Component<T> + ?Sized>(
-    field: Field<T, C>,
-    params: &[T],
-    problem: &Problem<T>,
-) -> Result<()> {
+fn check_separable<T: Real>(field: Field<T>, params: &[T], problem: &Problem<T>) -> Result<()> {
     let (dim, component) = (field.state_dim(), field.component);
     let refused = |what: String| {
         Err(Error::config(

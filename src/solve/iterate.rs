@@ -123,7 +123,7 @@ mod tests {
         let problem = Problem { start_times: &[0.0], starts: &[1.0], row_ptr: &[0, 2], times: &[1.0, 9.0] };
         let overflow = iterate(&MAP, &[1e100], &problem, 100).unwrap();
         assert!(overflow.states[0] == 1e100 && f64::is_nan(overflow.states[1]));
-        let failure = overflow.reports[0].failure.clone().unwrap();
+        let failure = overflow.reports[0].failure.unwrap();
         assert_eq!((failure.time, failure.reason), (3.0, Reason::NotFinite { component: 0 }));
         let short = iterate(&MAP, &[1.0], &problem, 5).unwrap();
         assert_eq!(short.reports[0].failure.as_ref().map(|f| (f.time, f.reason)), Some((5.0, Reason::TooManySteps)));

@@ -18,6 +18,7 @@ mod lanes;
 mod methods;
 mod outputs;
 mod problem;
+mod save;
 mod spec;
 mod start;
 pub(crate) mod stepper;
@@ -36,6 +37,7 @@ pub use methods::{
     VERLET, VERN7, YOSHIDA4, method,
 };
 pub use problem::{Occurrence, Problem, Report, Solution};
+pub use save::{Steps, solve_every_step, solve_observed};
 pub use spec::SolverSpec;
 pub use tableau::{Estimate, Tableau};
 pub use tape::{Recording, Tape};

@@ -5,9 +5,8 @@ use super::engine::Engine;
 use super::lanes::Lanes;
 use super::tape::{Output, Tape};
 use crate::Real;
-use crate::dynamics::Component;
 
-impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
+impl<T: Real> Engine<'_, T> {
     /// Where in one lane's step a time lies; 1 at its end and beyond.
     fn theta(&self, lanes: &Lanes<T>, lane: usize, time: T) -> T {
         let (t, step) = (lanes.t[lane], self.step[lane]);

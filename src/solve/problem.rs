@@ -134,7 +134,7 @@ impl<T> Solution<T> {
     pub fn all_finished(&self) -> Result<()> {
         for (series, report) in self.reports.iter().enumerate() {
             if let Some(failure) = &report.failure {
-                return Err(Error::Solve { series: format!("number {series}"), failure: failure.clone() });
+                return Err(Error::Solve { series: format!("number {series}"), failure: *failure });
             }
         }
         Ok(())

@@ -5,10 +5,9 @@ use super::lanes::{Lane, Lanes};
 use super::tape::Origin;
 use super::{Control, Solution};
 use crate::Real;
-use crate::dynamics::Component;
 use crate::linalg;
 
-impl<T: Real, C: Component<T> + ?Sized> Engine<'_, T, C> {
+impl<T: Real> Engine<'_, T> {
     /// Puts every trajectory that has somewhere to go on a lane, reads off outputs at the start, and chooses first steps.
     pub fn begin(&mut self, solution: &mut Solution<T>, mut start: Option<&mut Origin<T>>) -> Lanes<T> {
         let (dim, problem) = (self.stepper.dim(), self.problem);

@@ -41,7 +41,7 @@ pub struct Tableau {
 /// The estimate of a step's error, `h Σ_j weights_j k_j` for each component.
 #[derive(Debug)]
 pub struct Estimate {
-    /// The estimate falls as this power of the step.
+    /// The estimate, or the two of them together, falls as this power of the step.
     pub order: usize,
     /// Weights, one a stage: result minus embedded result.
     pub weights: &'static [f64],

@@ -52,7 +52,7 @@ impl Instance {
     ///
     /// # Errors
     /// If it is a map.
-    pub fn field(&self) -> Result<Field<'_, f64, dyn Component<f64>>> {
+    pub fn field(&self) -> Result<Field<'_, f64>> {
         match self.system.kind {
             Kind::Map => {
                 let what = format!("{} is a map and has no vector field", self.system.name);

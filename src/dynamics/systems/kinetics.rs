@@ -70,8 +70,8 @@ pub(super) const ROBERTSON: System = System {
     kind: Kind::Flow,
     equations: "x' = k3 y z - k1 x, y' = k1 x - k3 y z - k2 y^2, z' = k2 y^2",
     source: "Robertson 1966; Hairer & Wanner, Solving ODEs II, eq. IV.1.4",
-    remark: "Its rates differ by nine powers of ten: explicit methods need many steps. y is of the order of 1e-5, so choose \
-             an absolute tolerance below that.",
+    remark: "Its rates differ by nine powers of ten: explicit methods need many steps, kvaerno5 few. y is of the order of \
+             1e-5, so choose an absolute tolerance below that.",
     parameters: &[
         Parameter::real("k1", 0.04, "slow rate"),
         Parameter::real("k2", 3e7, "very fast rate"),

@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::integrate::checked;
 use super::lanes::Lanes;
 use super::{Control, Failure, Options, Problem, Reason, Solution};
-use crate::dynamics::{Component, Field, March, Marcher, Rows, Stand};
+use crate::dynamics::{Field, March, Marcher, Rows, Stand};
 use crate::{Real, Result, linalg};
 use judge::{Attention, GoOn, Judge, Plan, Slots};
 use std::ops::Range;
@@ -21,10 +21,7 @@ use std::ops::Range;
 pub(super) const BATCH: usize = 1024;
 
 /// The field's kernel, if it has one that can do what is asked.
-pub(super) fn marcher<'a, T: Real, C: Component<T> + ?Sized>(
-    field: &Field<'a, T, C>,
-    options: &Options,
-) -> Option<Marcher<'a, T>> {
+pub(super) fn marcher<'a, T: Real>(field: Field<'a, T>, options: &Options) -> Option<Marcher<'a, T>> {
     let plain = options.method.diagonal == 0.0 && options.method.momenta.is_none() && field.events.is_empty();
     let constant = field.inputs.is_none_or(|inputs| inputs.constant());
     // A swept field's inputs are its parameters; a lifted one takes none but time.
@@ -37,8 +34,8 @@ pub(super) fn marcher<'a, T: Real, C: Component<T> + ?Sized>(
 ///
 /// # Errors
 /// If sizes or options do not fit.
-pub(super) fn march<T: Real, C: Component<T> + ?Sized>(
-    field: Field<T, C>,
+pub(super) fn march<T: Real>(
+    field: Field<T>,
     kernel: &dyn March<T>,
     params: &[T],
     problem: &Problem<T>,
@@ -113,8 +110,8 @@ struct Held {
     since: usize,
 }
 
-struct Driver<'a, 'f, T: Real, C: Component<T> + ?Sized> {
-    engine: &'a Engine<'f, T, C>,
+struct Driver<'a, 'f, T: Real> {
+    engine: &'a Engine<'f, T>,
     problem: &'a Problem<'a, T>,
     options: &'a Options,
     plan: Plan<'a, T>,
@@ -135,7 +132,7 @@ struct Driver<'a, 'f, T: Real, C: Component<T> + ?Sized> {
     row: Vec<T>,
 }
 
-impl<T: Real, C: Component<T> + ?Sized> Driver<'_, '_, T, C> {
+impl<T: Real> Driver<'_, '_, T> {
     /// Puts the next trajectory of the queue in a slot, if there is one.
     fn fill(&mut self, stand: &mut Stand<T>, slot: usize) {
         let (lane, count, slots) = (self.taken, self.queue.ids.len(), &mut self.slots);

@@ -12,7 +12,7 @@ use super::tableau::Coefficients;
 use super::tape::Tape;
 use super::{Control, Options};
 use crate::Real;
-use crate::dynamics::{Component, Field};
+use crate::dynamics::Field;
 use crate::linalg::{Block, BlockMut};
 use newton::Newton;
 pub(crate) use pull::{Back, Within};
@@ -30,8 +30,8 @@ pub(crate) struct Standing<'l, T> {
 }
 
 /// A method applied to a field, with room for one round of lanes.
-pub(crate) struct Stepper<'a, T: Real, C: Component<T> + ?Sized> {
-    pub field: Field<'a, T, C>,
+pub(crate) struct Stepper<'a, T: Real> {
+    pub field: Field<'a, T>,
     pub params: &'a [T],
     pub method: Coefficients<T>,
     control: Control,
@@ -49,8 +49,8 @@ pub(crate) struct Stepper<'a, T: Real, C: Component<T> + ?Sized> {
     newton: Newton<T>,
 }
 
-impl<'a, T: Real, C: Component<T> + ?Sized> Stepper<'a, T, C> {
-    pub fn new(field: Field<'a, T, C>, params: &'a [T], options: &Options, lanes: usize) -> Self {
+impl<'a, T: Real> Stepper<'a, T> {
+    pub fn new(field: Field<'a, T>, params: &'a [T], options: &Options, lanes: usize) -> Self {
         let method = Coefficients::new(options.method);
         let (block, component) = (field.state_dim() * lanes, field.component);
         // Newton's matrices are made with one tangent a state and lane.

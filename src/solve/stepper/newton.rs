@@ -2,7 +2,7 @@
 
 use super::{Standing, Stepper};
 use crate::Real;
-use crate::dynamics::{Component, Tangent};
+use crate::dynamics::Tangent;
 use crate::linalg::{Block, BlockMut};
 use crate::solve::Control;
 use nalgebra::{DMatrix, DVectorViewMut, Dyn, LU};
@@ -71,7 +71,7 @@ impl<T: Real> Newton<T> {
     }
 }
 
-impl<T: Real, C: Component<T> + ?Sized> Stepper<'_, T, C> {
+impl<T: Real> Stepper<'_, T> {
     /// The Jacobians by the state at linearised points, by one JVP with a tangent for every state.
     fn jacobian(&mut self, slab: Block<T>) {
         let (component, dim, lanes) = (self.field.component, self.dim(), slab.lanes);

@@ -2,7 +2,6 @@
 
 use super::Stepper;
 use crate::Real;
-use crate::dynamics::Component;
 use crate::linalg::{Block, BlockMut};
 use crate::solve::tape::{Outcome, Round, Tape};
 
@@ -34,7 +33,7 @@ pub(crate) struct Back<'a, T> {
 }
 
 impl<'a, T: Real> Back<'a, T> {
-    pub fn new<C: Component<T> + ?Sized>(stepper: &Stepper<T, C>, lanes: usize, params_bar: &'a mut [T]) -> Self {
+    pub fn new(stepper: &Stepper<T>, lanes: usize, params_bar: &'a mut [T]) -> Self {
         let (dim, component) = (stepper.dim(), stepper.field.component);
         let zeros = |n: usize| vec![T::zero(); n];
         Self {
@@ -66,13 +65,7 @@ impl<'a, T: Real> Back<'a, T> {
     }
 
     /// Takes the cotangents of a round's end, and those `within` its steps, to its beginning.
-    pub fn round<C: Component<T> + ?Sized>(
-        &mut self,
-        stepper: &mut Stepper<T, C>,
-        tape: &Tape<T>,
-        round: &Round,
-        within: &[Within<T>],
-    ) {
+    pub fn round(&mut self, stepper: &mut Stepper<T>, tape: &Tape<T>, round: &Round, within: &[Within<T>]) {
         let lanes = round.lanes;
         let block = self.dim * lanes;
         let outcomes = &tape.outcomes[round.first..][..lanes];
@@ -100,7 +93,7 @@ impl<'a, T: Real> Back<'a, T> {
     }
 
     /// The transpose of the continuous extension.
-    fn add<C: Component<T> + ?Sized>(&mut self, stepper: &Stepper<T, C>, at: &Within<T>, h: &[T], all: usize) {
+    fn add(&mut self, stepper: &Stepper<T>, at: &Within<T>, h: &[T], all: usize) {
         let lanes = h.len();
         let whole = at.theta == T::one();
         let to = if whole { &mut self.result } else { &mut self.begin };
@@ -116,13 +109,7 @@ impl<'a, T: Real> Back<'a, T> {
         }
     }
 
-    fn stage<C: Component<T> + ?Sized>(
-        &mut self,
-        stepper: &mut Stepper<T, C>,
-        tape: &Tape<T>,
-        round: &Round,
-        j: usize,
-    ) {
+    fn stage(&mut self, stepper: &mut Stepper<T>, tape: &Tape<T>, round: &Round, j: usize) {
         let (lanes, last) = (round.lanes, stepper.method.stages - 1);
         let block = self.dim * lanes;
         let slab_len = stepper.field.component.slab_len() * lanes;

@@ -2,7 +2,7 @@
 
 use super::Stepper;
 use crate::Real;
-use crate::dynamics::{Component, Tangent};
+use crate::dynamics::Tangent;
 use crate::linalg::{Block, BlockMut};
 use crate::solve::tape::{Outcome, Round, Tape};
 
@@ -23,12 +23,7 @@ pub(crate) struct Ahead<T> {
 
 impl<T: Real> Ahead<T> {
     /// Room for `groups` tangents of `lanes` lanes; `params` holds a direction in the parameters for each group.
-    pub fn new<C: Component<T> + ?Sized>(
-        stepper: &Stepper<T, C>,
-        groups: usize,
-        lanes: usize,
-        params: Option<&[T]>,
-    ) -> Self {
+    pub fn new(stepper: &Stepper<T>, groups: usize, lanes: usize, params: Option<&[T]>) -> Self {
         let (dim, component, all) = (stepper.dim(), stepper.field.component, groups * lanes);
         let count = component.param_count();
         let spread = |directions: &[T]| {
@@ -52,7 +47,7 @@ impl<T: Real> Ahead<T> {
     }
 
     /// The field's tangent at a linearisation, along the arguments and the parameters.
-    fn jvp<C: Component<T> + ?Sized>(&mut self, stepper: &Stepper<T, C>, slab: Block<T>, out: &mut [T]) {
+    fn jvp(&mut self, stepper: &Stepper<T>, slab: Block<T>, out: &mut [T]) {
         let (component, all) = (stepper.field.component, self.groups * slab.lanes);
         let tangent = Tangent {
             arguments: Block::new(&self.arguments[..component.in_dim() * all], all),
@@ -62,7 +57,7 @@ impl<T: Real> Ahead<T> {
     }
 
     /// The slopes' tangents at the start, from the states'.
-    pub fn begin<C: Component<T> + ?Sized>(&mut self, stepper: &Stepper<T, C>, slab: Block<T>) {
+    pub fn begin(&mut self, stepper: &Stepper<T>, slab: Block<T>) {
         self.arguments[..self.state.len()].copy_from_slice(&self.state);
         let mut slope = std::mem::take(&mut self.slope);
         self.jvp(stepper, slab, &mut slope);
@@ -70,7 +65,7 @@ impl<T: Real> Ahead<T> {
     }
 
     /// Stages and results of a round.
-    pub fn stages<C: Component<T> + ?Sized>(&mut self, stepper: &mut Stepper<T, C>, tape: &Tape<T>, round: &Round) {
+    pub fn stages(&mut self, stepper: &mut Stepper<T>, tape: &Tape<T>, round: &Round) {
         let (dim, lanes) = (stepper.dim(), round.lanes);
         let block = dim * lanes * self.groups;
         let slab_len = stepper.field.component.slab_len() * lanes;
@@ -104,14 +99,7 @@ impl<T: Real> Ahead<T> {
     }
 
     /// The tangent, of group `g`, of a state within one lane's step.
-    pub fn dense<C: Component<T> + ?Sized>(
-        &self,
-        stepper: &Stepper<T, C>,
-        (g, lane, lanes): (usize, usize, usize),
-        h: T,
-        theta: T,
-        out: &mut [T],
-    ) {
+    pub fn dense(&self, stepper: &Stepper<T>, (g, lane, lanes): (usize, usize, usize), h: T, theta: T, out: &mut [T]) {
         let (dim, all, column) = (stepper.dim(), self.groups * lanes, g * lanes + lane);
         for (i, out) in out.iter_mut().enumerate() {
             if theta == T::one() {
@@ -126,7 +114,7 @@ impl<T: Real> Ahead<T> {
     }
 
     /// Moves lanes whose step counted whole to its end.
-    pub fn advance<C: Component<T> + ?Sized>(&mut self, stepper: &Stepper<T, C>, outcomes: &[Outcome]) {
+    pub fn advance(&mut self, stepper: &Stepper<T>, outcomes: &[Outcome]) {
         let lanes = outcomes.len();
         let block = stepper.dim() * lanes * self.groups;
         let last = (stepper.method.stages - 1) * block;

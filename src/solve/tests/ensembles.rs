@@ -1,7 +1,7 @@
 //! The lane kernel against the general engine, to the last bit.
 
 use crate::Real;
-use crate::dynamics::{Component, Constants, Field, Lift, Scalar, SmallField, Swept};
+use crate::dynamics::{Constants, Field, Lift, Scalar, SmallField, Swept};
 use crate::solve::*;
 use proptest::prelude::*;
 
@@ -90,11 +90,11 @@ fn rounded<T: Real>(x: &[f64]) -> Vec<T> {
 }
 
 /// `solve` and `integrate` agree on every bit of states and reports.
-fn agree<T: Real, C: Component<T>>(field: Field<T, C>, params: &[f64], case: &Case, options: &Options) {
+fn agree<T: Real>(field: Field<T>, params: &[f64], case: &Case, options: &Options) {
     let (start_times, starts, times) = (rounded(&case.start_times), rounded(&case.starts), rounded(&case.times));
     let params: Vec<T> = rounded(params);
     let problem = Problem { start_times: &start_times, starts: &starts, row_ptr: &case.row_ptr, times: &times };
-    assert!(crate::solve::ensemble::marcher(&field, options).is_some());
+    assert!(crate::solve::ensemble::marcher(field, options).is_some());
     let lanes = solve(field, &params, &problem, options).unwrap();
     let general = integrate(field, &params, &problem, options, &mut Recording::Nothing).unwrap();
     // Debug output tells NaN from NaN no more than it should, and shortest digits tell numbers apart.
@@ -136,8 +136,8 @@ proptest! {
     ) {
         let (field, p) = (Lift::<_, 3, 3>(Lorenz), [10.0, 28.0, 8.0 / 3.0]);
         let options = options(kind, method, digits);
-        agree::<f64, _>(Field::with_time(&field).unwrap(), &p, &case, &options);
-        agree::<f32, _>(Field::with_time(&field).unwrap(), &p, &case, &options);
+        agree::<f64>(Field::with_time(&field).unwrap(), &p, &case, &options);
+        agree::<f32>(Field::with_time(&field).unwrap(), &p, &case, &options);
     }
 
     #[test]
@@ -147,9 +147,9 @@ proptest! {
     ) {
         let (field, options) = (Swept::<_, 2, 1>(VanDerPol), options(kind, method, digits));
         let inputs = Constants { dim: 1, values: mu.clone() };
-        agree::<f64, _>(Field::with_inputs(&field, &inputs, true).unwrap(), &[], &case, &options);
+        agree::<f64>(Field::with_inputs(&field, &inputs, true).unwrap(), &[], &case, &options);
         let inputs = Constants { dim: 1, values: rounded::<f32>(&mu) };
-        agree::<f32, _>(Field::with_inputs(&field, &inputs, true).unwrap(), &[], &case, &options);
+        agree::<f32>(Field::with_inputs(&field, &inputs, true).unwrap(), &[], &case, &options);
     }
 
     #[test]
@@ -157,8 +157,8 @@ proptest! {
         case in cases(2, 6.0, 12), kind in 0usize..7, method in 0usize..20, digits in 2.0..9.0f64,
     ) {
         let (field, options) = (Lift::<_, 2, 2>(Driven), options(kind, method, digits));
-        agree::<f64, _>(Field::with_time(&field).unwrap(), &[0.3, 1.2], &case, &options);
-        agree::<f32, _>(Field::with_time(&field).unwrap(), &[0.3, 1.2], &case, &options);
+        agree::<f64>(Field::with_time(&field).unwrap(), &[0.3, 1.2], &case, &options);
+        agree::<f32>(Field::with_time(&field).unwrap(), &[0.3, 1.2], &case, &options);
     }
 
     #[test]
@@ -167,10 +167,10 @@ proptest! {
     ) {
         let options = options(kind, method, digits);
         let (pole, edge) = (Lift::<_, 1, 0>(Pole), Lift::<_, 1, 0>(Edge));
-        agree::<f64, _>(Field::with_time(&pole).unwrap(), &[], &case, &options);
-        agree::<f32, _>(Field::with_time(&pole).unwrap(), &[], &case, &options);
-        agree::<f64, _>(Field::with_time(&edge).unwrap(), &[], &case, &options);
-        agree::<f32, _>(Field::with_time(&edge).unwrap(), &[], &case, &options);
+        agree::<f64>(Field::with_time(&pole).unwrap(), &[], &case, &options);
+        agree::<f32>(Field::with_time(&pole).unwrap(), &[], &case, &options);
+        agree::<f64>(Field::with_time(&edge).unwrap(), &[], &case, &options);
+        agree::<f32>(Field::with_time(&edge).unwrap(), &[], &case, &options);
     }
 }
 
@@ -184,7 +184,7 @@ fn states_that_are_not_finite_from_the_start_fail_alike() {
         times: vec![1.0; 4],
     };
     for kind in 0..5 {
-        agree::<f64, _>(Field::with_time(&field).unwrap(), &[], &case, &options(kind, 3, 6.0));
+        agree::<f64>(Field::with_time(&field).unwrap(), &[], &case, &options(kind, 3, 6.0));
     }
 }
 

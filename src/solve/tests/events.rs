@@ -1,7 +1,7 @@
 //! Events, jumps and kinks: found where they are, in order, and once.
 
 use super::*;
-use crate::dynamics::{Component, Crossing, Effect, Event, Inputs, LiftMap, SmallMap};
+use crate::dynamics::{Crossing, Effect, Event, Inputs, LiftMap, SmallMap};
 
 /// Free fall with gravity `p[0]`; bounces keep the share `p[1]` of the speed.
 struct Fall;
@@ -23,7 +23,7 @@ impl SmallMap<2, 2, 2> for Bounce {
     }
 }
 
-fn solved<C: Component<f64>>(field: Field<f64, C>, params: &[f64], start: &[f64], times: &[f64]) -> Solution<f64> {
+fn solved(field: Field<f64>, params: &[f64], start: &[f64], times: &[f64]) -> Solution<f64> {
     let problem = Problem { start_times: &[0.0], starts: start, row_ptr: &[0, times.len()], times };
     solve(field, params, &problem, &Options::adaptive(1e-9, 1e-9)).unwrap()
 }

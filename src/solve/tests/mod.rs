@@ -125,11 +125,11 @@ fn the_cost_of_a_lorenz_solve_is_what_it_was() {
 fn running_out_of_steps_and_blowing_up_are_reported() {
     let options = Options { max_steps: 5, ..Options::adaptive(1e-10, 1e-10) };
     let solution = oscillate(&options, &[0.01, 100.0]);
-    let failure = solution.reports[0].failure.clone().unwrap();
+    let failure = solution.reports[0].failure.unwrap();
     assert_eq!((failure.reason, failure.cause), (Reason::TooManySteps, Cause::Long));
     assert!(solution.states[0].is_finite() && solution.states[2].is_nan());
     let options = Options::fixed(&EULER, 10.0);
-    let failure = oscillate(&options, &[1e9]).reports[0].failure.clone().unwrap();
+    let failure = oscillate(&options, &[1e9]).reports[0].failure.unwrap();
     assert!(matches!(failure.reason, Reason::NotFinite { .. }), "{failure}");
     assert_eq!(failure.cause, Cause::Unstable);
 }

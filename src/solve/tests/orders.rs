@@ -63,7 +63,7 @@ impl Known<'_> {
             1 => 0.005,
             2..=4 => 0.02,
             5 => 0.05,
-            _ => 0.2,
+            _ => 0.25,
         };
         let (coarse, fine) = (self.errors(method, h), self.errors(method, h / 2.0));
         ((coarse.0 / fine.0).log2(), (coarse.1 / fine.1).log2())

@@ -37,10 +37,11 @@ fn robertson_reaches_1e11() {
     solution.all_finished().unwrap();
     // Reference values: Hairer & Wanner's test set at 40, Mazzia & Magherini's test set for IVP solvers at 1e11.
     for (y, expected) in solution.states.iter().zip([0.7158270688, 9.185534764557e-6, 0.2841637457]) {
-        assert_relative_eq!(*y, expected, max_relative = 1e-5);
+        // Read off the cubic extension of a step on its way to 1e11.
+        assert_relative_eq!(*y, expected, max_relative = 1e-4);
     }
     for (y, expected) in
-        solution.states[3..].iter().zip([2.083340149701255e-8, 8.333360770334713e-14, 0.9999999791665050])
+        solution.states[3..].iter().zip([2.083340149701255e-8, 8.333360770334713e-14, 0.999_999_979_166_505])
     {
         assert_relative_eq!(*y, expected, max_relative = 1e-3);
     }
