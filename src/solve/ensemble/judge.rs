@@ -251,8 +251,7 @@ impl<T: Real> Judge<'_, T> {
             let length = scaled.abs();
 
             let least = splat(plan.min_step);
-            let size = t.abs().at_least(end.abs());
-            let too_small = (splat(T::of(16.0) * T::default_epsilon()) * size).at_least(least);
+            let too_small = (splat(T::of(16.0) * T::default_epsilon()) * t.abs()).at_least(least);
             let moves = Pack::<T, V, C>::not(equal(t + scaled, t));
             let may_shrink = Pack::<T, V, C>::both(too_small.less(length), moves);
             let refused = Pack::<T, V, C>::both(usable, Pack::<T, V, C>::not(accepted));
