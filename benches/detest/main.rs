@@ -10,10 +10,13 @@ use problems::{Case, cases};
 
 const TOLERANCES: [f64; 3] = [1e-3, 1e-6, 1e-9];
 
+/// The state at the end, and evaluations; none for a failed solve.
+type End = Option<(Vec<f64>, usize)>;
+
 /// Largest error over the components in units of the tolerance, and evaluations; none for a failed solve.
 type Outcome = Option<(f64, usize)>;
 
-fn end_of(case: &Case, method: &'static Tableau, tolerance: f64) -> Option<(Vec<f64>, usize)> {
+fn end_of(case: &Case, method: &'static Tableau, tolerance: f64) -> End {
     let field = Field::with_time(&*case.component as &dyn Component<f64>).ok()?;
     let problem = Problem { start_times: &[0.0], starts: &case.start, row_ptr: &[0, 1], times: &[20.0] };
     let options = Options { method, max_steps: 10_000_000, ..Options::adaptive(tolerance, tolerance) };
@@ -22,7 +25,7 @@ fn end_of(case: &Case, method: &'static Tableau, tolerance: f64) -> Option<(Vec<
     report.failure.is_none().then_some((solution.states, report.evaluations))
 }
 
-fn independent_end_of(case: &Case, method: Independent, tolerance: f64) -> Option<(Vec<f64>, usize)> {
+fn independent_end_of(case: &Case, method: Independent, tolerance: f64) -> End {
     let field = Field::with_time(&*case.component as &dyn Component<f64>).ok()?;
     let problem = Problem { start_times: &[0.0], starts: &case.start, row_ptr: &[0, 1], times: &[20.0] };
     let mut solution = solve_independently(method, field, &[], &problem, tolerance, tolerance).ok()?;
@@ -30,7 +33,7 @@ fn independent_end_of(case: &Case, method: Independent, tolerance: f64) -> Optio
     report.failure.is_none().then_some((solution.states, report.evaluations))
 }
 
-fn compare(found: Option<(Vec<f64>, usize)>, exact: &[f64], tolerance: f64) -> Outcome {
+fn compare(found: End, exact: &[f64], tolerance: f64) -> Outcome {
     found.map(|(states, evaluations)| {
         let error = states.iter().zip(exact).fold(0.0f64, |most, (a, b)| most.max((a - b).abs()));
         (error / tolerance, evaluations)
@@ -71,7 +74,7 @@ fn main() {
 
     println!("All 25 problems: median and largest error in units of the tolerance, evaluations in all.\n");
     println!("| method | 1e-3 | 1e-6 | 1e-9 |\n|---|---|---|---|");
-    let row = |name: &str, run: &dyn Fn(&Case, f64) -> Option<(Vec<f64>, usize)>| {
+    let row = |name: &str, run: &dyn Fn(&Case, f64) -> End| {
         let cells = TOLERANCES.map(|tolerance| {
             let outcomes: Vec<Outcome> =
                 cases.iter().zip(&exact).map(|(case, exact)| compare(run(case, tolerance), exact, tolerance)).collect();
