@@ -229,10 +229,7 @@ mod tests {
             let swing = (p[0] * y[0]).sin() - p[1] * y[1] / (S::of(1.0) + (y[0] * y[0]).sqrt().exp());
             let turn = (y[0] + S::of(2.0)).powf(p[1] + S::of(1.5)) * y[1].atan2(S::of(1.5) + t * t);
             let kept = y[0].max(S::of(-3.0)).min(y[1] + S::of(4.0));
-            [
-                y[1].tanh() + p[2] * t.cos() + kept,
-                swing * y[1].powi(3) - (S::of(0.5) + y[1] * y[1]).ln() + turn,
-            ]
+            [y[1].tanh() + p[2] * t.cos() + kept, swing * y[1].powi(3) - (S::of(0.5) + y[1] * y[1]).ln() + turn]
         }
     }
 

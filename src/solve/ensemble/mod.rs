@@ -95,7 +95,15 @@ impl<T: Real> Plan<'_, T> {
     fn stand(&self, width: usize, inputs: usize) -> Stand<T> {
         let rows = |rows: usize| vec![T::zero(); rows * width];
         let stages = rows(self.dim * (self.stages + self.extra));
-        Stand { width, y: rows(self.dim), t: rows(1), step: rows(1), params: rows(inputs), stages, state: rows(self.dim) }
+        Stand {
+            width,
+            y: rows(self.dim),
+            t: rows(1),
+            step: rows(1),
+            params: rows(inputs),
+            stages,
+            state: rows(self.dim),
+        }
     }
 }
 

@@ -106,11 +106,9 @@ fn agree<T: Real>(field: Field<T>, params: &[f64], case: &Case, options: &Option
 }
 
 fn options(kind: usize, method: usize, digits: f64) -> Options {
-    let adaptive: Vec<_> = METHODS
-        .into_iter()
-        .filter(|m| m.error.is_some() && m.diagonal == 0.0 && m.momenta.is_none())
-        .collect();
-    let explicit: Vec<_> = METHODS.into_iter().filter(|m| m.diagonal == 0.0 && m.momenta.is_none()).collect();
+    let adaptive: Vec<_> =
+        METHODS.iter().filter(|m| m.error.is_some() && m.diagonal == 0.0 && m.momenta.is_none()).collect();
+    let explicit: Vec<_> = METHODS.iter().filter(|m| m.diagonal == 0.0 && m.momenta.is_none()).collect();
     let tolerance = 10f64.powf(-digits);
     let control = Control::Adaptive { rtol: tolerance, atol: tolerance };
     match kind {
@@ -204,7 +202,6 @@ fn more_trajectories_than_a_batch_and_any_number_of_threads_give_the_same_bits()
     let (one, three) = (with(1), with(3));
     assert_eq!(one.states, three.states);
     assert_eq!(one.reports, three.reports);
-    let general =
-        integrate(field, &p, &problem, &Options::adaptive(1e-6, 1e-6), &mut Recording::Nothing).unwrap();
+    let general = integrate(field, &p, &problem, &Options::adaptive(1e-6, 1e-6), &mut Recording::Nothing).unwrap();
     assert_eq!(one.states, general.states);
 }
