@@ -134,6 +134,8 @@ fn through_dosing_by_its_size_and_time() {
         Event { condition: &first, crossing, effect },
         // Two doses at the same moment.
         Event { condition: &first, crossing, effect },
+        // And a note of it after them.
+        Event { condition: &first, crossing, effect: Effect::Record },
     ];
     let field = Field::with_time(&dosing).unwrap().with_events(&events).unwrap();
     check(field, &[1.3, 0.4, 2.0, 0.7], &[1.0, 0.0], &[0.5, 1.0, 2.0, 2.5, 4.0]);

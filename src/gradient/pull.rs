@@ -165,7 +165,12 @@ impl<T: Real> Pass<'_, T> {
         if let Some(theta) = event.theta {
             return Some(Within { lane, theta, bar });
         }
-        (0..dim).for_each(|i| self.back.state[i * lanes + lane] = bar[i]);
+        // Only a jump comes between the state before and the state that goes on.
+        let jumped = event.jump.is_some();
+        for (i, &bar) in bar.iter().enumerate() {
+            let state = &mut self.back.state[i * lanes + lane];
+            *state = if jumped { bar } else { *state + bar };
+        }
         None
     }
 

@@ -53,7 +53,8 @@ pub(super) fn push<T: Real>(
     direction: Option<&[T]>,
 ) -> Passed<T> {
     let watched = forward(event.condition, params, &mark.condition, state, T::zero(), direction)[0];
-    let time = -watched / mark.rate;
+    // Where the crossing is not transversal its time has no derivative, which matters only if something asks for it.
+    let time = if watched == T::zero() { T::zero() } else { -watched / mark.rate };
     let at_event: Vec<T> = state.iter().zip(&mark.slope_before).map(|(&s, &f)| s + f * time).collect();
     let after = match (event.effect, &mark.jump, &mark.slope_after) {
         (Effect::Jump(jump), Some(slab), Some(slope)) => {
@@ -94,7 +95,9 @@ pub(super) fn pull<T: Real>(
         state_bar.iter_mut().zip(&bar).for_each(|(s, &b)| *s += b);
     }
     state_bar.iter().zip(&mark.slope_before).for_each(|(&s, &f)| time_bar += s * f);
-    let bar = back(event.condition, &mark.condition, &[-time_bar / mark.rate]);
-    state_bar.iter_mut().zip(&bar).for_each(|(s, &b)| *s += b);
+    if time_bar != T::zero() {
+        let bar = back(event.condition, &mark.condition, &[-time_bar / mark.rate]);
+        state_bar.iter_mut().zip(&bar).for_each(|(s, &b)| *s += b);
+    }
     state_bar
 }

@@ -111,7 +111,7 @@ impl<T: Real> Engine<'_, T> {
                 let theta = T::of((s + 1) as f64 / PARTS as f64);
                 // A function that has come to zero has crossed it.
                 let now = if value == T::zero() { -before } else { value };
-                let crossed = before * now < T::zero() || (before != T::zero() && value == T::zero());
+                let crossed = (before < T::zero() && now > T::zero()) || (before > T::zero() && now < T::zero());
                 let counts = match event.crossing {
                     Crossing::Rising => before < T::zero(),
                     Crossing::Falling => before > T::zero(),
@@ -121,7 +121,7 @@ impl<T: Real> Engine<'_, T> {
                     let theta = self.locate(lanes, lane, event.condition, before > T::zero(), (last, theta));
                     found.push(Found { event: k, theta });
                 }
-                if now != T::zero() {
+                if now != T::zero() && now.is_finite() {
                     before = now;
                 }
                 last = theta;
@@ -322,6 +322,12 @@ impl<T: Real> Engine<'_, T> {
         solution.reports[lanes.ids[lane]].evaluations += 1;
         (0..slope.len()).for_each(|i| lanes.slope[i * count + lane] = slope[i]);
         if let Some(tape) = tape {
+            // A field that is not finite there ends the trajectory; its cotangent is zero, and zero times infinity would
+            // be NaN.
+            if slope.iter().any(|f| !f.is_finite()) {
+                slope.fill(T::zero());
+                slab.iter_mut().flatten().for_each(|x| *x = T::zero());
+            }
             let event = event.map(|event| EventMark { slope_after: Some(slope), ..event });
             tape.push_mark(Mark { lane, event, restart: slab });
         }
@@ -331,8 +337,9 @@ impl<T: Real> Engine<'_, T> {
     /// Ends a trajectory whose events leave no time between them.
     fn count_chatter(&mut self, lanes: &mut Lanes<T>, lane: usize, event: usize, solution: &mut Solution<T>) {
         let (time, own) = (lanes.t[lane], &mut lanes.own[lane]);
-        let scale = time.abs().max(own.end.abs());
-        let close = own.last_event.is_some_and(|last| (time - last).abs() <= T::default_epsilon().sqrt() * scale);
+        // Times of events that pile up come together down to rounding.
+        let apart = T::of(1e3) * T::default_epsilon() * time.abs() + T::default_epsilon() * own.end.abs();
+        let close = own.last_event.is_some_and(|last| (time - last).abs() <= apart);
         own.chatter = if close { own.chatter + 1 } else { 0 };
         own.last_event = Some(time);
         if own.chatter >= CHATTER {

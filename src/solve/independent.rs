@@ -52,6 +52,9 @@ pub fn solve_independently(
 ) -> Result<Solution<f64>> {
     let dim = field.state_dim();
     problem.check(dim)?;
+    if params.len() != field.component.param_count() {
+        return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
+    }
     for (name, tolerance) in [("relative", rtol), ("absolute", atol)] {
         if !(tolerance > 0.0 && tolerance.is_finite()) {
             return Err(Error::config(format!("the {name} tolerance is {tolerance}"), "give a positive number"));

@@ -21,6 +21,9 @@ pub fn iterate<T: Real, C: Component<T> + ?Sized>(
     if map.in_dim() != dim && map.in_dim() != dim + 1 {
         return Err(Error::shape("arguments of a map (state, step)", format!("{dim} or {}", dim + 1), map.in_dim()));
     }
+    if params.len() != map.param_count() {
+        return Err(Error::shape("parameters of the map", map.param_count(), params.len()));
+    }
     problem.check(dim)?;
     check_steps(problem)?;
     let mut walker =

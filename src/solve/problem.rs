@@ -109,7 +109,8 @@ pub struct Solution<T> {
     pub states: Vec<T>,
     /// One a trajectory.
     pub reports: Vec<Report>,
-    /// Events as they happened, one trajectory after another, each in order of time.
+    /// Events as they happened, each trajectory's in order of time; [`solve`](super::solve) puts one trajectory after
+    /// another, a single pass leaves them in the order in which it met them.
     pub occurrences: Vec<Occurrence<T>>,
 }
 

@@ -127,7 +127,8 @@ impl<T: Real> Engine<'_, T> {
         for (lane, slope) in slopes.iter_mut().enumerate() {
             let d0 = norm(&|i| lanes.y[i], &lanes.y, lane);
             let d1 = norm(&|i| lanes.slope[i], &lanes.y, lane);
-            let h0 = if d0 < tiny || d1 < tiny { T::of(1e-6) } else { T::of(0.01) * d0 / d1 };
+            let usual = d0 >= tiny && d1 >= tiny && d0.is_finite() && d1.is_finite();
+            let h0 = if usual { T::of(0.01) * d0 / d1 } else { T::of(1e-6) };
             let span = (lanes.own[lane].stop - lanes.t[lane]).abs();
             h[lane] = lanes.direction(lane) * h0.min(span);
             *slope = d1;
@@ -148,8 +149,10 @@ impl<T: Real> Engine<'_, T> {
             };
             let span = (lanes.own[lane].end - lanes.t[lane]).abs();
             let length = (T::of(100.0) * h0).min(h1).min(span);
-            // A field that is not finite here gives a step that is not: the first attempt then finds out and reports.
-            lanes.own[lane].h = lanes.direction(lane) * if length.is_finite() { length } else { span };
+            // A field that is not finite here, or too large to square, gives a step that is none: the first attempt then
+            // finds out and reports.
+            let usable = length.is_finite() && length > T::zero();
+            lanes.own[lane].h = lanes.direction(lane) * if usable { length } else { span };
         }
     }
 }
