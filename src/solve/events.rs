@@ -337,8 +337,8 @@ impl<T: Real> Engine<'_, T> {
     /// Ends a trajectory whose events leave no time between them.
     fn count_chatter(&mut self, lanes: &mut Lanes<T>, lane: usize, event: usize, solution: &mut Solution<T>) {
         let (time, own) = (lanes.t[lane], &mut lanes.own[lane]);
-        // Times of events that pile up come together down to rounding.
-        let apart = T::of(1e3) * T::default_epsilon() * time.abs() + T::default_epsilon() * own.end.abs();
+        // Events that pile up come together down to rounding, or to what the search within a step can tell apart.
+        let apart = T::of(1e3) * T::default_epsilon() * time.abs() + T::of(1e-11) * self.step[lane].abs();
         let close = own.last_event.is_some_and(|last| (time - last).abs() <= apart);
         own.chatter = if close { own.chatter + 1 } else { 0 };
         own.last_event = Some(time);
