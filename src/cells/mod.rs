@@ -6,12 +6,16 @@ mod gates;
 mod golden;
 mod layers;
 pub mod pytorch;
+mod ragged;
 mod recurrent;
+mod run;
 mod sequence;
 mod stack;
 
 pub use cell::{Cell, Kind};
 pub use layers::Layers;
+pub use ragged::Ragged;
 pub use recurrent::Recurrent;
-pub use sequence::{SequenceTape, pull_sequence, run_sequence};
+pub use run::{Dropout, LayersTape};
+pub use sequence::{Along, Cotangents, SequenceTape};
 pub use stack::Stack;

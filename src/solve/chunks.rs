@@ -15,8 +15,8 @@ pub fn map_chunks<V: Send>(count: usize, work: impl Fn(Range<usize>) -> V + Sync
     map_parts(count, CHUNK, work)
 }
 
-/// The same for parts of any size.
-fn map_parts<V: Send>(count: usize, size: usize, work: impl Fn(Range<usize>) -> V + Sync) -> Vec<V> {
+/// The same for parts of any size, the last perhaps smaller.
+pub fn map_parts<V: Send>(count: usize, size: usize, work: impl Fn(Range<usize>) -> V + Sync) -> Vec<V> {
     let chunks = count.div_ceil(size);
     let range = |chunk: usize| chunk * size..count.min((chunk + 1) * size);
     if chunks <= 1 || rayon::current_num_threads() == 1 {

@@ -26,7 +26,7 @@ mod tableau;
 pub(crate) mod tape;
 
 pub(crate) use chunks::Shifted;
-pub use chunks::{CHUNK, map_chunks, solve};
+pub use chunks::{CHUNK, map_chunks, map_parts, solve};
 pub use control::{Control, Gains, Options};
 pub use failure::{Cause, Failure, Reason};
 pub use independent::{Independent, solve_independently};
