@@ -137,8 +137,7 @@ impl Layers {
     }
 
     /// Pulls cotangents back along the sequences of the last [`run`](Self::run) with the same arguments, and adds to
-    /// `params_bar`: of the last layer's outputs at every step, and of its cells' last states, one direction after
-    /// another. For `cut` see [`Cotangents`].
+    /// `params_bar`: of the last layer's outputs at every step, and of the last states of all cells one after another. For `cut` see [`Cotangents`].
     pub fn pull<T: Real>(
         &self,
         params: &[T],
@@ -170,7 +169,8 @@ impl Layers {
                         part.copy_from_slice(&tape.mirrored);
                     }
                 }
-                let last = last_bar.filter(|_| top).map(|bar| &bar[direction * size..(direction + 1) * size]);
+                let at = layer * self.directions() + direction;
+                let last = last_bar.map(|bar| &bar[at * size..(at + 1) * size]);
                 let cotangents = Cotangents { outputs: whole.map(|_| &part[..]), last, cut };
                 let place = self.place::<T>(layer, direction);
                 run.pull(&cell, &params[place.clone()], ragged, &cotangents, layer > 0, &mut params_bar[place]);

@@ -165,6 +165,8 @@ impl<T: Real> SequenceEncoder<T> for RecurrentEncoder {
         match self.readout {
             Readout::EveryStep => outputs_bar = Some(features_bar),
             Readout::Last => {
+                let below = self.cells() - self.layers.directions();
+                last_bar.resize(below * self.state() * count, T::zero());
                 for h_bar in features_bar.chunks_exact(self.layers.hidden * count) {
                     last_bar.extend_from_slice(h_bar);
                     last_bar.resize(last_bar.len() + (self.state() - self.layers.hidden) * count, T::zero());
