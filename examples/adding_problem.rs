@@ -38,15 +38,14 @@ fn main() -> flowmap::Result<()> {
             let kind: Kind = cell.parse()?;
             let plan = Plan {
                 name: format!("{cell}, seed {seed}"),
-                outputs: 1,
                 steps,
                 rate: 2e-3,
                 growth: Some(Growth { first: 50.min(last), last, factor: 1.5, below: 0.01, over: 20 }),
                 seed,
                 enough: Some(0.002),
             };
-            let model = model(recurrent(kind, hidden, 2, false, Readout::Last), plan.outputs)?;
-            let learned = learn(&plan, &model, &test, draw_at(last))?;
+            let model = model(recurrent(kind, hidden, 2, false, Readout::Last), 1)?;
+            let (learned, _) = learn(&plan, &model, &test, draw_at(last))?;
             let taken = learned.steps.last().copied().unwrap_or(0.0);
             println!("{cell:<10} {seed:>4} {taken:>6} {:>16.5} {:>9.1}", learned.last(), learned.seconds);
             curves.push(learned.curve());

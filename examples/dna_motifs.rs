@@ -69,13 +69,12 @@ fn main() -> flowmap::Result<()> {
     for (task, draw) in [("presence", presence as Draw), ("order and spacing", order as Draw)] {
         let mut rng = ChaCha8Rng::seed_from_u64(1000);
         let test: Vec<Example<f32>> = (0..if quick() { 64 } else { 2000 }).map(|_| draw(&mut rng)).collect();
-        let plan =
-            |name: &str| Plan { name: name.into(), outputs: 2, steps, rate: 3e-3, growth: None, seed: 1, enough: None };
+        let plan = |name: &str| Plan { name: name.into(), steps, rate: 3e-3, growth: None, seed: 1, enough: None };
         let recurrent = model(recurrent(Kind::Gru, 48, 4, false, Readout::Last), 2)?;
         let bag = model(motifs(4, 32, KERNEL), 2)?;
         let learned: [Learned; 2] = [
-            learn(&plan("GRU"), &recurrent, &test, |_, rng| draw(rng))?,
-            learn(&plan("CNN"), &bag, &test, |_, rng| draw(rng))?,
+            learn(&plan("GRU"), &recurrent, &test, |_, rng| draw(rng))?.0,
+            learn(&plan("CNN"), &bag, &test, |_, rng| draw(rng))?.0,
         ];
         for learned in &learned {
             println!("{task:<20} {:<6} {:>22.2} {:>9.1}", learned.name, learned.last(), learned.seconds);

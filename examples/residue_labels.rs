@@ -17,7 +17,7 @@ fn draw(rng: &mut ChaCha8Rng) -> Example<f32> {
     let length = rng.random_range(30..=90);
     let chain: Vec<usize> = (0..length).map(|_| rng.random_range(0..RESIDUES.len())).collect();
     let charge = |residue: usize| ["K", "E"].iter().position(|letter| RESIDUES.find(letter) == Some(residue));
-    let nearest = |places: &mut dyn Iterator<Item = usize>| places.find_map(|at| charge(chain[at]));
+    let nearest = |places: &mut dyn Iterator<Item = usize>| places.filter_map(|at| charge(chain[at])).next();
     let labels = (0..length).map(|at| {
         let (before, after) = (nearest(&mut (0..at).rev()), nearest(&mut (at + 1..length)));
         before.filter(|charge| Some(*charge) == after).unwrap_or(2)
@@ -42,9 +42,9 @@ fn main() -> flowmap::Result<()> {
     println!("{:<16} {majority:>22.2} {:>9}", "majority", "-");
     let mut curves = Vec::new();
     for (name, bidirectional, hidden) in [("forward only", false, 64), ("both directions", true, 32)] {
-        let plan = Plan { name: name.into(), outputs: 3, steps, rate: 5e-3, growth: None, seed: 1, enough: None };
+        let plan = Plan { name: name.into(), steps, rate: 5e-3, growth: None, seed: 1, enough: None };
         let model = model(recurrent(Kind::Lstm, hidden, RESIDUES.len(), bidirectional, Readout::EveryStep), 3)?;
-        let learned = learn(&plan, &model, &test, |_, rng| draw(rng))?;
+        let (learned, _) = learn(&plan, &model, &test, |_, rng| draw(rng))?;
         println!("{name:<16} {:>22.2} {:>9.1}", learned.last(), learned.seconds);
         curves.push(learned.curve());
     }

@@ -99,12 +99,11 @@ fn main() -> flowmap::Result<()> {
     let mut curves = Vec::new();
     for (name, kind) in [("LSTM", Kind::Lstm), ("GRU", Kind::Gru)] {
         let growth = Growth { first: 12.min(longest), last: longest, factor: 1.25, below: 0.15, over: 50 };
-        let plan =
-            Plan { name: name.into(), outputs: 2, steps, rate: 3e-3, growth: Some(growth), seed: 1, enough: None };
+        let plan = Plan { name: name.into(), steps, rate: 3e-3, growth: Some(growth), seed: 1, enough: None };
         let model = model(recurrent(kind, 64, LETTERS.len(), false, Readout::Last), 2)?;
-        let learned =
+        let (learned, params) =
             learn(&plan, &model, &trained, |length, rng| draw(shortest.min(length)..=length.min(longest), rng))?;
-        let beyond = measure(&model, &learned.params, &twice)?;
+        let beyond = measure(&model, &params, &twice)?;
         println!("{name:<6} {:>28.2} {beyond:>24.2} {:>9.1}", learned.last(), learned.seconds);
         curves.push(learned.curve());
     }

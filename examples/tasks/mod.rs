@@ -15,8 +15,6 @@ use std::time::Instant;
 /// How one model is trained on one task.
 pub struct Plan {
     pub name: String,
-    /// The head's rows: classes or numbers.
-    pub outputs: usize,
     pub steps: usize,
     pub rate: f64,
     pub growth: Option<Growth>,
@@ -32,7 +30,6 @@ pub struct Learned {
     pub steps: Vec<f64>,
     pub measure: Vec<f64>,
     pub seconds: f64,
-    pub params: Vec<f32>,
 }
 
 impl Learned {
@@ -78,13 +75,14 @@ pub fn model<E: SequenceEncoder<f32>>(encoder: E, outputs: usize) -> flowmap::Re
     SequenceModel::new::<f32>(encoder, head)
 }
 
-/// Trains on batches that `draw(length, rng)` makes one example at a time, and tests on `test` now and then.
+/// Trains on batches that `draw(length, rng)` makes one example at a time, and tests on `test` now and then; returns the curve and the
+/// parameters.
 pub fn learn<E: SequenceEncoder<f32>>(
     plan: &Plan,
     model: &SequenceModel<E>,
     test: &[Example<f32>],
     mut draw: impl FnMut(usize, &mut ChaCha8Rng) -> Example<f32>,
-) -> flowmap::Result<Learned> {
+) -> flowmap::Result<(Learned, Vec<f32>)> {
     let start = Instant::now();
     let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
     let mut params = model.encoder.initial(&mut rng);
@@ -106,7 +104,8 @@ pub fn learn<E: SequenceEncoder<f32>>(
             let measured = measure(model, trainer.params(), test)?;
             steps.push(step as f64);
             measures.push(measured);
-            eprintln!("{:<24} step {step:>6}, length {:>5}: {measured:.4}", plan.name, trainer.length());
+            let length = plan.growth.map_or(String::new(), |_| format!(", length {}", trainer.length()));
+            eprintln!("{:<24} step {step:>6}{length}: {measured:.4}", plan.name);
             if plan.enough.is_some_and(|enough| measured < enough) {
                 break;
             }
@@ -115,7 +114,7 @@ pub fn learn<E: SequenceEncoder<f32>>(
         trainer.step(&batch.iter().collect::<Vec<_>>())?;
     }
     let seconds = start.elapsed().as_secs_f64();
-    Ok(Learned { name: plan.name.clone(), steps, measure: measures, seconds, params: trainer.params().to_vec() })
+    Ok((Learned { name: plan.name.clone(), steps, measure: measures, seconds }, trainer.params().to_vec()))
 }
 
 /// The accuracy in per cent, or for numbers the mean squared error.

@@ -1,10 +1,15 @@
 //! Recurrent cells: maps `h' = g(h, x; θ)` with the same contract as vector fields.
 
+mod antisymmetric;
 mod cell;
+mod cornn;
 mod gates;
 #[cfg(test)]
 mod golden;
 mod layers;
+mod orthogonal;
+#[cfg(test)]
+mod provable_tests;
 pub mod pytorch;
 mod ragged;
 mod recurrent;
@@ -12,8 +17,11 @@ mod run;
 mod sequence;
 mod stack;
 
+pub use antisymmetric::AntisymmetricRnn;
 pub use cell::{Cell, Kind};
+pub use cornn::CoRnn;
 pub use layers::Layers;
+pub use orthogonal::OrthogonalRnn;
 pub use ragged::Ragged;
 pub use recurrent::Recurrent;
 pub use run::{Dropout, LayersTape};
