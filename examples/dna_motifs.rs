@@ -62,7 +62,7 @@ fn order(rng: &mut ChaCha8Rng) -> Example<f32> {
 }
 
 fn main() -> flowmap::Result<()> {
-    let steps = if quick() { 30 } else { 4000 };
+    let steps = if quick() { 30 } else { 1500 };
     println!("{:<20} {:<6} {:>22} {:>9}", "task", "model", "test accuracy (%)", "seconds");
     let mut panels = Vec::new();
     type Draw = fn(&mut ChaCha8Rng) -> Example<f32>;

@@ -1,6 +1,7 @@
-//! A label for every residue of a protein-like chain that depends on both sides: a residue is in a *helix* if the nearest
-//! charged residue before it (K or E) and the nearest after it are both K, in a *strand* if both are E, else in a *coil*.
-//! A net that reads forward only has to guess what comes; one that reads both ways need not.
+//! A label for every residue of a protein-like chain that depends on both sides. Of the nearest charged residue before it
+//! and the nearest after it (K or E): a *helix* lies between two K, a *strand* between two E, a *turn* between K and E; all
+//! else, the ends too, is *coil*. A net that reads forward knows one of the two and has to guess the other; one that reads
+//! both ways need not.
 
 mod tasks;
 
@@ -20,7 +21,12 @@ fn draw(rng: &mut ChaCha8Rng) -> Example<f32> {
     let nearest = |places: &mut dyn Iterator<Item = usize>| places.filter_map(|at| charge(chain[at])).next();
     let labels = (0..length).map(|at| {
         let (before, after) = (nearest(&mut (0..at).rev()), nearest(&mut (at + 1..length)));
-        before.filter(|charge| Some(*charge) == after).unwrap_or(2)
+        match (before, after) {
+            (Some(0), Some(0)) => 0,
+            (Some(1), Some(1)) => 1,
+            (Some(0), Some(1)) => 2,
+            _ => 3,
+        }
     });
     Example { inputs: one_hot(&chain, RESIDUES.len()), target: Target::Classes(labels.collect()) }
 }
@@ -29,7 +35,7 @@ fn main() -> flowmap::Result<()> {
     let steps = if quick() { 30 } else { 1200 };
     let mut rng = ChaCha8Rng::seed_from_u64(1000);
     let test: Vec<Example<f32>> = (0..if quick() { 32 } else { 1000 }).map(|_| draw(&mut rng)).collect();
-    let mut counts = [0usize; 3];
+    let mut counts = [0usize; 4];
     for example in &test {
         if let Target::Classes(labels) = &example.target {
             labels.iter().for_each(|&label| counts[label] += 1);
@@ -43,7 +49,7 @@ fn main() -> flowmap::Result<()> {
     let mut curves = Vec::new();
     for (name, bidirectional, hidden) in [("forward only", false, 64), ("both directions", true, 32)] {
         let plan = Plan { name: name.into(), steps, rate: 5e-3, growth: None, seed: 1, enough: None };
-        let model = model(recurrent(Kind::Lstm, hidden, RESIDUES.len(), bidirectional, Readout::EveryStep), 3)?;
+        let model = model(recurrent(Kind::Lstm, hidden, RESIDUES.len(), bidirectional, Readout::EveryStep), 4)?;
         let (learned, _) = learn(&plan, &model, &test, |_, rng| draw(rng))?;
         println!("{name:<16} {:>22.2} {:>9.1}", learned.last(), learned.seconds);
         curves.push(learned.curve());

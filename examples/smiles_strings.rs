@@ -85,7 +85,7 @@ fn draw(lengths: std::ops::RangeInclusive<usize>, rng: &mut ChaCha8Rng) -> Examp
 }
 
 fn main() -> flowmap::Result<()> {
-    let (longest, steps) = if quick() { (12, 30) } else { (40, 8000) };
+    let (longest, steps) = if quick() { (12, 30) } else { (40, 5000) };
     let mut rng = ChaCha8Rng::seed_from_u64(1000);
     let count = if quick() { 64 } else { 2000 };
     let shortest = longest / 4;

@@ -2,7 +2,7 @@
 
 use super::{Kind, Layers, LayersTape, Ragged, pytorch};
 use crate::Real;
-use crate::dynamics::{Component, Tangent};
+use crate::dynamics::{Component, jacobian};
 use crate::linalg::{Block, BlockMut};
 use crate::nn::Activation;
 use serde_json::Value;
@@ -53,7 +53,7 @@ fn final_states_and_last_jacobians_agree_with_pytorch() {
         };
         let (stack, params) = (layers.stack().unwrap(), params(&layers, &net["weights"]));
         let n = stack.state();
-        let mut scratch = vec![0.0; Component::<f64>::scratch_len(&stack) * n];
+        let mut scratch = vec![0.0; Component::<f64>::scratch_len(&stack)];
         let (mut state, mut slab) = (vec![0.0; n], vec![0.0; Component::<f64>::slab_len(&stack)]);
         for x in numbers(&net["inputs"]).chunks_exact(stack.inputs()) {
             let u = [&state[..], x].concat();
@@ -64,12 +64,7 @@ fn final_states_and_last_jacobians_agree_with_pytorch() {
             assert!((ours - theirs).abs() < 1e-12, "{name}, state {i}: {ours:e} {theirs:e}");
         }
 
-        // All columns of the Jacobian in one push.
-        let mut unit = vec![0.0; (n + stack.inputs()) * n];
-        (0..n).for_each(|i| unit[i * n + i] = 1.0);
-        let mut jacobian = vec![0.0; n * n];
-        let tangent = Tangent::from(Block::new(&unit, n));
-        stack.jvp(&params, Block::new(&slab, 1), tangent, BlockMut::new(&mut jacobian, n), &mut scratch);
+        let jacobian = jacobian(&stack, &params, Block::new(&slab, 1), n);
         for (i, (ours, theirs)) in jacobian.iter().zip(numbers(&net["J_last"])).enumerate() {
             assert!((ours - theirs).abs() < 1e-12, "{name}, Jacobian {i}: {ours:e} {theirs:e}");
         }
@@ -197,4 +192,24 @@ fn gradients_of_fifty_steps_are_those_of_pytorch() {
             assert!(off < 1e-10, "{name}, {key}: {off:e}");
         }
     }
+}
+
+#[test]
+fn files_written_here_are_those_that_pytorch_loads_and_runs_the_same() {
+    let layers = Layers { kind: Kind::Lstm, layers: 2, hidden: 3, inputs: 2, bidirectional: true };
+    let number = |i: usize| ((i * 37 % 64) as f64 - 31.5) / 32.0;
+    let params: Vec<f32> = (0..layers.param_count::<f32>()).map(|i| number(i) as f32).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    pytorch::write(&path, &layers, &params, "", pytorch::Form::Layers, true).unwrap();
+    // PyTorch loaded these bytes and ran the net: `tests/golden/pytorch.py`.
+    let loaded_there = include_bytes!("../../tests/golden/written.safetensors");
+    assert!(std::fs::read(&path).unwrap() == loaded_there, "the file differs from the one that was loaded");
+
+    let inputs: Vec<f64> = (0..10).map(number).collect();
+    let params: Vec<f64> = params.iter().map(|&x| x.into()).collect();
+    let mut tape = LayersTape::default();
+    layers.run(&params, &Ragged::new(&[5]), &inputs, None, true, None, &mut tape).unwrap();
+    let off = difference(tape.outputs(), &numbers(&fixture()["written"]["outputs"]));
+    assert!(off < 1e-12, "{off:e}");
 }

@@ -1,7 +1,7 @@
 //! The contract and the exact identities of the cells with provable dynamics.
 
 use super::{Along, AntisymmetricRnn, CoRnn, Cotangents, OrthogonalRnn, Ragged, Recurrent, SequenceTape};
-use crate::dynamics::{Component, Tangent, testkit};
+use crate::dynamics::{Component, jacobian, testkit};
 use crate::linalg::{Block, BlockMut};
 use crate::nn::Activation;
 use nalgebra::DMatrix;
@@ -34,17 +34,12 @@ proptest! {
 }
 
 /// The Jacobian by the state at a point.
-fn jacobian<C: Component<f64>>(cell: &C, params: &[f64], u: &[f64]) -> DMatrix<f64> {
+fn at<C: Component<f64>>(cell: &C, params: &[f64], u: &[f64]) -> DMatrix<f64> {
     let n = cell.out_dim();
-    let mut scratch = vec![0.0; cell.scratch_len() * n];
+    let mut scratch = vec![0.0; cell.scratch_len()];
     let (mut out, mut slab) = (vec![0.0; n], vec![0.0; cell.slab_len()]);
     cell.linearize(params, Block::new(u, 1), BlockMut::new(&mut out, 1), BlockMut::new(&mut slab, 1), &mut scratch);
-    let mut unit = vec![0.0; u.len() * n];
-    (0..n).for_each(|i| unit[i * n + i] = 1.0);
-    let mut columns = vec![0.0; n * n];
-    let tangent = Tangent::from(Block::new(&unit, n));
-    cell.jvp(params, Block::new(&slab, 1), tangent, BlockMut::new(&mut columns, n), &mut scratch);
-    DMatrix::from_row_slice(n, n, &columns)
+    DMatrix::from_row_slice(n, n, &jacobian(cell, params, Block::new(&slab, 1), n))
 }
 
 #[test]
@@ -54,7 +49,7 @@ fn oscillators_contract_volume_by_their_damping_alone() {
     params[25..50].fill(0.0);
     let rate = 5.0 * (1.0 - 1.5 * 0.1f64).ln();
     for seed in 0..5 {
-        let logarithm = jacobian(&cell, &params, &random(12, 2.0, seed)).determinant().abs().ln();
+        let logarithm = at(&cell, &params, &random(12, 2.0, seed)).determinant().abs().ln();
         assert!((logarithm - rate).abs() < 1e-13, "{logarithm} {rate}");
     }
 }
@@ -63,7 +58,7 @@ fn oscillators_contract_volume_by_their_damping_alone() {
 fn linear_orthogonal_cells_stretch_every_direction_by_their_gain() {
     let cell = OrthogonalRnn { hidden: 6, inputs: 1, reflections: 4, gain: 0.8, activation: Activation::Identity };
     let params = random(Component::<f64>::param_count(&cell), 1.0, 4);
-    let jacobian = jacobian(&cell, &params, &random(7, 1.0, 5));
+    let jacobian = at(&cell, &params, &random(7, 1.0, 5));
     let product = jacobian.transpose() * &jacobian;
     assert!((product - DMatrix::identity(6, 6) * 0.64).abs().max() < 1e-14);
 }
@@ -74,7 +69,7 @@ fn antisymmetric_cells_have_the_exponents_of_an_euler_step_near_zero() {
     let (omega, step, damping) = (1.7, 0.1, 0.3);
     let cell = AntisymmetricRnn { hidden: 2, inputs: 0, step, damping };
     let params = [0.2, 0.0, 0.0 + omega, -0.4, 0.0, 0.0];
-    let jacobian = jacobian(&cell, &params, &[0.0, 0.0]);
+    let jacobian = at(&cell, &params, &[0.0, 0.0]);
     let exact = 0.5 * ((1.0 - step * damping).powi(2) + (step * omega).powi(2)).ln();
     for eigenvalue in jacobian.complex_eigenvalues().iter() {
         assert!((eigenvalue.norm().ln() - exact).abs() < 1e-14, "{eigenvalue} {exact}");

@@ -5,7 +5,7 @@
 
 use super::block::Blocks;
 use super::dispatch::{Kernel, dispatch};
-use super::tile::{Product, Start};
+use super::tile::{Product, Start, transpose};
 use super::vector::{Kernels, Vector};
 use crate::Real;
 use std::mem::MaybeUninit;
@@ -171,37 +171,10 @@ fn dot_columns<T: Kernels, V: Vector<T>>(w: &[T], y: &[T], out: &mut [T]) {
 
 /// Rows and columns of the part of a matrix that is transposed at a time.
 const TILE_LONG: usize = 64;
-const TILE_SHORT: usize = 32;
+const TILE_SHORT: usize = 128;
 
 /// Room for a transposed part.
 type Room<T> = [MaybeUninit<T>; TILE_LONG * TILE_SHORT];
-
-/// Writes `rows` rows of `columns` numbers as `columns` rows of `rows` numbers, one after another.
-///
-/// # Safety
-/// The rows, `stride` apart, can be read, and `rows · columns` numbers can be written at `to`.
-#[inline(always)]
-unsafe fn transpose<T: Kernels, V: Vector<T>>(from: *const T, stride: usize, rows: usize, columns: usize, to: *mut T) {
-    let (tall, wide) = (rows - rows % 4, columns - columns % 4);
-    // SAFETY: squares of four lie in the part; the loops over single numbers cover what they leave.
-    unsafe {
-        for i in (0..tall).step_by(4) {
-            for j in (0..wide).step_by(4) {
-                V::transpose_four(from.add(i * stride + j), stride, to.add(j * rows + i), rows);
-            }
-            for j in wide..columns {
-                for i in i..i + 4 {
-                    *to.add(j * rows + i) = *from.add(i * stride + j);
-                }
-            }
-        }
-        for i in tall..rows {
-            for j in 0..columns {
-                *to.add(j * rows + i) = *from.add(i * stride + j);
-            }
-        }
-    }
-}
 
 pub(super) struct OuterAdd<'a, T> {
     pub y: &'a [T],

@@ -162,3 +162,112 @@ impl<'a, T: Real, E: SequenceEncoder<T>> SequenceTrainer<'a, T, E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cells::{Kind, Layers};
+    use crate::models::sequence::{Readout, RecurrentEncoder, Target};
+    use crate::nn::{Activation, Mlp};
+    use rand::RngExt;
+
+    fn settings() -> SequenceTraining {
+        SequenceTraining {
+            schedule: Schedule { peak: 0.02, warmup: 0, total: 200, floor: 0.1 },
+            clip: 1.0,
+            weight_decay: 0.0,
+            part: 4,
+            growth: None,
+            seed: 3,
+        }
+    }
+
+    fn model() -> SequenceModel<RecurrentEncoder> {
+        let encoder = RecurrentEncoder {
+            layers: Layers { kind: Kind::Gru, layers: 2, hidden: 5, inputs: 1, bidirectional: false },
+            readout: Readout::Last,
+            learned_start: true,
+            dropout: 0.1,
+            cut: None,
+            memory_bias: 0.0,
+        };
+        let head = Mlp::new(&[5, 1], Activation::Identity, Activation::Identity).unwrap();
+        SequenceModel::new::<f64>(encoder, head).unwrap()
+    }
+
+    fn initial(model: &SequenceModel<RecurrentEncoder>) -> Vec<f64> {
+        let mut params = model.encoder.initial(&mut ChaCha8Rng::seed_from_u64(1));
+        params.resize(model.params::<f64>().iter().map(|spec| spec.len()).sum(), 0.1);
+        params
+    }
+
+    /// The mean of a short sequence.
+    fn batch(rng: &mut ChaCha8Rng) -> Vec<Example<f64>> {
+        (0..14)
+            .map(|_| {
+                let n = rng.random_range(1..6);
+                let inputs: Vec<f64> = (0..n).map(|_| rng.random_range(-1.0..1.0)).collect();
+                let mean = inputs.iter().sum::<f64>() / inputs.len() as f64;
+                Example { inputs, target: Target::Numbers(vec![mean]) }
+            })
+            .collect()
+    }
+
+    fn train(threads: usize, steps: usize) -> (Vec<f64>, Vec<f64>) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let model = model();
+            let mut trainer = SequenceTrainer::new(&model, initial(&model), settings()).unwrap();
+            let mut rng = ChaCha8Rng::seed_from_u64(2);
+            let losses = (0..steps)
+                .map(|_| {
+                    let batch = batch(&mut rng);
+                    trainer.step(&batch.iter().collect::<Vec<_>>()).unwrap()
+                })
+                .collect();
+            (losses, trainer.params().to_vec())
+        })
+    }
+
+    #[test]
+    fn training_learns_and_has_the_same_bits_for_any_number_of_threads() {
+        let (losses, params) = train(1, 200);
+        let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+        assert!(mean(&losses[180..]) < 0.2 * mean(&losses[..20]), "{losses:?}");
+        let (again, others) = train(3, 200);
+        let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!((bits(&losses), bits(&params)), (bits(&again), bits(&others)));
+    }
+
+    #[test]
+    fn lengths_grow_when_the_loss_is_low_and_stop_at_the_last() {
+        let model = model();
+        let growth = Growth { first: 2, last: 5, factor: 1.5, below: f64::INFINITY, over: 2 };
+        let settings = SequenceTraining { growth: Some(growth), ..settings() };
+        let mut trainer = SequenceTrainer::new(&model, initial(&model), settings).unwrap();
+        let batch = batch(&mut ChaCha8Rng::seed_from_u64(2));
+        let batch: Vec<&Example<f64>> = batch.iter().collect();
+        let lengths: Vec<usize> = (0..8)
+            .map(|_| {
+                trainer.step(&batch).unwrap();
+                trainer.length()
+            })
+            .collect();
+        assert_eq!(lengths, [2, 3, 3, 4, 4, 5, 5, 5]);
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_leaves_the_parameters_and_wrong_settings_are_refused() {
+        let model = model();
+        let mut trainer = SequenceTrainer::new(&model, initial(&model), settings()).unwrap();
+        let bad = Example { inputs: vec![f64::NAN], target: Target::Numbers(vec![0.0]) };
+        assert!(matches!(trainer.step(&[&bad]), Err(Error::Training { epoch: 0, .. })));
+        assert_eq!(trainer.params(), initial(&model));
+        assert!(trainer.step(&[]).is_err());
+        assert!(SequenceTrainer::new(&model, vec![0.0], settings()).is_err());
+        assert!(SequenceTrainer::new(&model, initial(&model), SequenceTraining { part: 0, ..settings() }).is_err());
+        let growth = Growth { first: 2, last: 5, factor: 1.0, below: 0.1, over: 2 };
+        let settings = SequenceTraining { growth: Some(growth), ..settings() };
+        assert!(SequenceTrainer::new(&model, initial(&model), settings).is_err());
+    }
+}

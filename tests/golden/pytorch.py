@@ -37,4 +37,25 @@ for kind,cls,kw in (("rnn-tanh",nn.RNN,{}),("rnn-relu",nn.RNN,dict(nonlinearity=
         cases.append(dict(kind=kind,layers=layers,bidirectional=bi,hidden=H,inputs=X,steps=T,loss=float(loss.detach()),names=list(net.state_dict()),gradients=g,
             h0_gradient=flat(h0.grad), c0_gradient=flat(c0.grad) if kind=="lstm" else []))
 out["gradients"]=cases
+# A file as `cells::pytorch::write` makes it (a test there holds it against these bytes): it loads, and runs as `written` says.
+import struct
+H,X,T=3,2,5
+net=nn.LSTM(X,H,num_layers=2,bidirectional=True)
+named={k:v.shape for k,v in net.state_dict().items()}
+def number(i): return ((i*37%64)-31.5)/32
+header,body,at={"__metadata__":{}},b"",0
+flat_order={}
+for k,shape in named.items():
+    rows,columns=shape[0],(shape[1] if len(shape)>1 else 1)
+    # our flat parameters run column by column
+    flat_order[k]=[number(at+j*rows+i) for i in range(rows) for j in range(columns)]; at+=rows*columns
+for k in sorted(named):
+    data=struct.pack("<%df"%len(flat_order[k]),*flat_order[k])
+    header[k]=dict(dtype="F32",shape=list(named[k]),data_offsets=[len(body),len(body)+len(data)]); body+=data
+head=json.dumps(header,separators=(",",":"),sort_keys=True).encode(); head+=b" "*(-len(head)%8)
+path=pathlib.Path(__file__).with_name("written.safetensors")
+path.write_bytes(struct.pack("<Q",len(head))+head+body)
+print(net.load_state_dict({k:v.double() for k,v in load_file(path).items()}),file=sys.stderr)
+x=torch.tensor([number(i) for i in range(T*X)]).reshape(T,1,X)
+out["written"]=dict(outputs=flat(net(x)[0]))
 json.dump(out,sys.stdout,separators=(",",":"))
