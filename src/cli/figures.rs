@@ -209,5 +209,13 @@ pub fn write_trajectory(
         points,
         remark,
     };
-    write(folder, "trajectory.svg", &trajectory_figure(&figure)?)
+    write_figure(folder, &figure)
+}
+
+/// `trajectory.svg`.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_figure(folder: &OutputFolder, figure: &TrajectoryFigure) -> Result<()> {
+    write(folder, "trajectory.svg", &trajectory_figure(figure)?)
 }

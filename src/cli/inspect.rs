@@ -134,7 +134,9 @@ fn recurrent(prefix: &str, net: &std::result::Result<Loaded, String>, text: &mut
         "\nrecurrent net{name}: {kind}, layers {layers}, units {hidden}, inputs {inputs}, {directions}, {biases}, {}",
         dtypes.join(" ")
     );
-    loaded.notes.iter().for_each(|note| drop(write!(text, "\n  {note}")));
+    for note in &loaded.notes {
+        let _ = write!(text, "\n  {note}");
+    }
     json!({
         "prefix": prefix, "cell": kind.to_string(), "layers": layers, "hidden": hidden, "inputs": inputs,
         "bidirectional": bidirectional, "bias": loaded.bias, "dtypes": dtypes, "notes": loaded.notes,

@@ -15,7 +15,34 @@ pub fn map_chunks<V: Send>(count: usize, work: impl Fn(Range<usize>) -> V + Sync
     map_parts(count, CHUNK, work)
 }
 
-/// The same for parts of any size, the last perhaps smaller.
+/// Calls `work` for each part of a problem, of `size` trajectories, with the number of its first trajectory and the field
+/// with that part's inputs.
+pub(crate) fn map_problem<T: Real, V: Send>(
+    field: Field<T>,
+    problem: &Problem<T>,
+    size: usize,
+    work: impl Fn(usize, Field<T>, &Problem<T>) -> V + Sync,
+) -> Vec<V> {
+    map_parts(problem.len(), size, |range| {
+        let first = range.start;
+        with_part(field, problem, range, |field, part| work(first, field, part))
+    })
+}
+
+/// Calls `work` for some trajectories of a problem alone, with the field with their inputs.
+pub(crate) fn with_part<T: Real, V>(
+    field: Field<T>,
+    problem: &Problem<T>,
+    range: Range<usize>,
+    work: impl FnOnce(Field<T>, &Problem<T>) -> V,
+) -> V {
+    let mut row_ptr = Vec::new();
+    let shifted = field.inputs.map(|inputs| Shifted { inputs, by: range.start });
+    let part = problem.part(range, field.state_dim(), &mut row_ptr);
+    work(Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field }, &part)
+}
+
+/// The same as [`map_chunks`] for parts of any size, the last perhaps smaller.
 pub fn map_parts<V: Send>(count: usize, size: usize, work: impl Fn(Range<usize>) -> V + Sync) -> Vec<V> {
     let chunks = count.div_ceil(size);
     let range = |chunk: usize| chunk * size..count.min((chunk + 1) * size);
@@ -26,9 +53,9 @@ pub fn map_parts<V: Send>(count: usize, size: usize, work: impl Fn(Range<usize>)
 }
 
 /// Inputs of a part of the trajectories.
-pub(crate) struct Shifted<'a, T> {
-    pub inputs: &'a dyn Inputs<T>,
-    pub by: usize,
+struct Shifted<'a, T> {
+    inputs: &'a dyn Inputs<T>,
+    by: usize,
 }
 
 impl<T: Real> Inputs<T> for Shifted<'_, T> {
@@ -42,6 +69,18 @@ impl<T: Real> Inputs<T> for Shifted<'_, T> {
 
     fn constant(&self) -> bool {
         self.inputs.constant()
+    }
+
+    fn impulse(&self, trajectory: usize, kink: usize, state: &mut [T]) {
+        self.inputs.impulse(trajectory + self.by, kink, state);
+    }
+
+    fn numbers(&self, trajectories: Range<usize>) -> Range<usize> {
+        self.inputs.numbers(trajectories.start + self.by..trajectories.end + self.by)
+    }
+
+    fn pull(&self, trajectory: usize, piece: usize, t: T, x_bar: &[T], bar: &mut [T]) {
+        self.inputs.pull(trajectory + self.by, piece, t, x_bar, bar);
     }
 
     fn at(&self, trajectory: usize, piece: usize, t: T, x: &mut [T]) {
@@ -83,27 +122,12 @@ pub fn solve<T: Real>(field: Field<T>, params: &[T], problem: &Problem<T>, optio
         Some(_) => problem.len().div_ceil(rayon::current_num_threads()).clamp(1, ensemble::BATCH),
         None => CHUNK,
     };
-    let parts = map_parts(problem.len(), size, |range| {
-        let mut row_ptr = Vec::new();
-        let shifted = field.inputs.map(|inputs| Shifted { inputs, by: range.start });
-        let part = problem.part(range.clone(), dim, &mut row_ptr);
-        let first = range.start;
-        let field = Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field };
-        let mut part = match marcher {
-            Some(Marcher(kernel)) => ensemble::march(field, kernel, params, &part, options)?,
-            None => integrate(field, params, &part, options, &mut Recording::Nothing)?,
+    let parts = map_problem(field, problem, size, |first, field, part| {
+        let part = match marcher {
+            Some(Marcher(kernel)) => ensemble::march(field, kernel, params, part, options)?,
+            None => integrate(field, params, part, options, &mut Recording::Nothing)?,
         };
-        part.occurrences.iter_mut().for_each(|o| o.trajectory += first);
-        Ok(part)
+        Ok((first, part))
     });
-    let mut whole = Solution { states: Vec::new(), reports: Vec::new(), occurrences: Vec::new() };
-    for part in parts {
-        let part: Solution<T> = part?;
-        whole.states.extend(part.states);
-        whole.reports.extend(part.reports);
-        whole.occurrences.extend(part.occurrences);
-    }
-    // Within a chunk they are in the order in which they were met.
-    whole.occurrences.sort_by_key(|o| o.trajectory);
-    Ok(whole)
+    Solution::whole(parts)
 }

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod config;
 mod config_file;
+mod horizon;
 mod metrics;
 mod objective;
 mod run;
