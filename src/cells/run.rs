@@ -191,3 +191,47 @@ impl Layers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cells::Kind;
+    use rand::SeedableRng;
+
+    const LAYERS: Layers = Layers { kind: Kind::Gru, layers: 2, hidden: 3, inputs: 2, bidirectional: true };
+
+    fn run(inputs: &[f64], starts: Option<&[f64]>, params: usize, dropout: Option<f64>) -> Result<Vec<f64>> {
+        let params = vec![0.3; params];
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let dropout = dropout.map(|share| Dropout { share, rng: &mut rng });
+        let mut tape = LayersTape::default();
+        LAYERS.run(&params, &Ragged::new(&[4, 2]), inputs, starts, true, dropout, &mut tape)?;
+        Ok(tape.outputs().to_vec())
+    }
+
+    #[test]
+    fn sizes_and_shares_out_of_range_are_refused() {
+        let (inputs, count) = ([0.5; 12], LAYERS.param_count::<f64>());
+        assert_eq!(run(&inputs, Some(&[0.0; 24]), count, Some(0.0)).unwrap().len(), 36);
+        let refused = |result: Result<Vec<f64>>| result.unwrap_err().to_string();
+        assert!(refused(run(&inputs[1..], None, count, None)).contains("inputs of a run: expected 12, found 11"));
+        assert!(refused(run(&inputs, Some(&[0.0; 23]), count, None)).contains("start states"));
+        assert!(refused(run(&inputs, None, count - 1, None)).contains("parameters of a recurrent net"));
+        assert!(refused(run(&inputs, None, count, Some(1.0))).contains("the share 1 of dropout"));
+        assert!(refused(run(&inputs, None, count, Some(f64::NAN))).contains("the share NaN of dropout"));
+    }
+
+    #[test]
+    fn dropout_keeps_the_mean_of_what_a_layer_gives_to_the_next() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let layers = Layers { layers: 2, hidden: 50, ..LAYERS };
+        let params: Vec<f64> = (0..layers.param_count::<f64>()).map(|i| (i as f64).sin() * 0.1).collect();
+        let mut tape = LayersTape::default();
+        let dropout = Some(Dropout { share: 0.25, rng: &mut rng });
+        layers.run(&params, &Ragged::new(&[100]), &[0.7; 200], None, false, dropout, &mut tape).unwrap();
+        let mask = &tape.masks[0];
+        let mean = mask.iter().sum::<f64>() / mask.len() as f64;
+        assert!((mean - 1.0).abs() < 0.02, "{mean}");
+        assert!(mask.iter().all(|&x| x == 0.0 || x == 1.0 / 0.75) && tape.masks[1].is_empty());
+    }
+}
