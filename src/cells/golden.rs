@@ -1,6 +1,6 @@
 //! Against nets that PyTorch ran and differentiated: see `tests/golden/README.md`.
 
-use super::{Kind, Layers, LayersTape, Ragged, pytorch};
+use super::{Along, Cotangents, Kind, Layers, LayersTape, Ragged, pytorch};
 use crate::Real;
 use crate::dynamics::{Component, jacobian};
 use crate::linalg::{Block, BlockMut};
@@ -99,7 +99,8 @@ fn forward<T: Real>(net: &pytorch::Loaded, inputs: &[f64], rows: &[usize]) -> (V
     let cast = |x: &[f64]| -> Vec<T> { x.iter().map(|&x| T::of(x)).collect() };
     let ragged = Ragged::new(&[inputs.len() / layers.inputs]);
     let mut tape = LayersTape::default();
-    layers.run(&cast(&net.params), &ragged, &cast(inputs), None, true, None, &mut tape).unwrap();
+    let along = Along { ragged: &ragged, inputs: &cast(inputs), start: None };
+    layers.run(&cast(&net.params), &along, true, None, &mut tape).unwrap();
     let outputs = rows.iter().map(|&row| tape.outputs()[row * layers.outputs()..][..layers.outputs()].to_vec());
     let (mut h, mut c) = (Vec::new(), Vec::new());
     for cell in 0..layers.layers * layers.directions() {
@@ -167,7 +168,8 @@ fn gradients_of_fifty_steps_are_those_of_pytorch() {
             .collect();
         let (ragged, inputs, mut tape) =
             (Ragged::new(&[steps]), wave(steps * layers.inputs, 0.3), LayersTape::default());
-        layers.run(&params, &ragged, &inputs, Some(&starts), true, None, &mut tape).unwrap();
+        let along = Along { ragged: &ragged, inputs: &inputs, start: Some(&starts) };
+        layers.run(&params, &along, true, None, &mut tape).unwrap();
 
         let outputs_bar: Vec<f64> = wave(tape.outputs().len(), 0.9).iter().map(|x| x / steps as f64).collect();
         let last: Vec<f64> = (0..cells).flat_map(|cell| tape.last(cell)).copied().collect();
@@ -177,7 +179,8 @@ fn gradients_of_fifty_steps_are_those_of_pytorch() {
         assert!((loss - theirs).abs() < 1e-12 * theirs.abs().max(1.0), "{name}: loss {loss} {theirs}");
         let last_bar: Vec<f64> = last.iter().map(|x| 2.0 * x).collect();
         let mut bar = vec![0.0; params.len()];
-        layers.pull(&params, &ragged, Some(&outputs_bar), Some(&last_bar), None, &mut tape, &mut bar);
+        let cotangents = Cotangents { outputs: Some(&outputs_bar), last: Some(&last_bar), cut: None };
+        layers.pull(&params, &ragged, &cotangents, &mut tape, &mut bar);
         let mut start = 0;
         for spec in &specs {
             let theirs = turned(&numbers(&case["gradients"][&spec.name]), spec.shape[0]);
@@ -209,7 +212,8 @@ fn files_written_here_are_those_that_pytorch_loads_and_runs_the_same() {
     let inputs: Vec<f64> = (0..10).map(number).collect();
     let params: Vec<f64> = params.iter().map(|&x| x.into()).collect();
     let mut tape = LayersTape::default();
-    layers.run(&params, &Ragged::new(&[5]), &inputs, None, true, None, &mut tape).unwrap();
+    let along = Along { ragged: &Ragged::new(&[5]), inputs: &inputs, start: None };
+    layers.run(&params, &along, true, None, &mut tape).unwrap();
     let off = difference(tape.outputs(), &numbers(&fixture()["written"]["outputs"]));
     assert!(off < 1e-12, "{off:e}");
 }

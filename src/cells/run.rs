@@ -58,9 +58,8 @@ fn interleave(ragged: &Ragged, rows: usize, row: usize, part_rows: usize, mut co
 }
 
 impl Layers {
-    /// Runs all layers along sequences: `inputs` is a run of blocks of `inputs` rows, `starts` (if any) has the start
-    /// states of all cells one after another, each `state × sequences` in the order of lanes. Keeps the last layer's
-    /// outputs at every step if they are wanted.
+    /// Runs all layers along sequences; `along.start` has the start states of all cells one after another, each
+    /// `state × sequences` in the order of lanes. Keeps the last layer's outputs at every step if they are wanted.
     ///
     /// A lane's bits do not depend on the others (dropout draws by place, so there they do).
     ///
@@ -69,13 +68,12 @@ impl Layers {
     pub fn run<T: Real>(
         &self,
         params: &[T],
-        ragged: &Ragged,
-        inputs: &[T],
-        starts: Option<&[T]>,
+        along: &Along<T>,
         every_step: bool,
         mut dropout: Option<Dropout>,
         tape: &mut LayersTape<T>,
     ) -> Result<()> {
+        let Along { ragged, inputs, start: starts } = *along;
         if params.len() != self.param_count::<T>() {
             return Err(Error::shape("parameters of a recurrent net", self.param_count::<T>(), params.len()));
         }
@@ -137,17 +135,16 @@ impl Layers {
     }
 
     /// Pulls cotangents back along the sequences of the last [`run`](Self::run) with the same arguments, and adds to
-    /// `params_bar`: of the last layer's outputs at every step, and of the last states of all cells one after another. For `cut` see [`Cotangents`].
+    /// `params_bar`: those of the last layer's outputs at every step, and of the last states of all cells one after another.
     pub fn pull<T: Real>(
         &self,
         params: &[T],
         ragged: &Ragged,
-        outputs_bar: Option<&[T]>,
-        last_bar: Option<&[T]>,
-        cut: Option<usize>,
+        cotangents: &Cotangents<T>,
         tape: &mut LayersTape<T>,
         params_bar: &mut [T],
     ) {
+        let Cotangents { outputs: outputs_bar, last: last_bar, cut } = *cotangents;
         let hidden = self.hidden;
         let size = self.cell(0).state() * ragged.sequences();
         for layer in (0..self.layers).rev() {
@@ -205,7 +202,8 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let dropout = dropout.map(|share| Dropout { share, rng: &mut rng });
         let mut tape = LayersTape::default();
-        LAYERS.run(&params, &Ragged::new(&[4, 2]), inputs, starts, true, dropout, &mut tape)?;
+        let along = Along { ragged: &Ragged::new(&[4, 2]), inputs, start: starts };
+        LAYERS.run(&params, &along, true, dropout, &mut tape)?;
         Ok(tape.outputs().to_vec())
     }
 
@@ -228,7 +226,8 @@ mod tests {
         let params: Vec<f64> = (0..layers.param_count::<f64>()).map(|i| (i as f64).sin() * 0.1).collect();
         let mut tape = LayersTape::default();
         let dropout = Some(Dropout { share: 0.25, rng: &mut rng });
-        layers.run(&params, &Ragged::new(&[100]), &[0.7; 200], None, false, dropout, &mut tape).unwrap();
+        let along = Along { ragged: &Ragged::new(&[100]), inputs: &[0.7; 200], start: None };
+        layers.run(&params, &along, false, dropout, &mut tape).unwrap();
         let mask = &tape.masks[0];
         let mean = mask.iter().sum::<f64>() / mask.len() as f64;
         assert!((mean - 1.0).abs() < 0.02, "{mean}");

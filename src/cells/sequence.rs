@@ -11,7 +11,7 @@ pub struct Along<'a, T> {
     pub ragged: &'a Ragged,
     /// A run of blocks of the cell's input rows.
     pub inputs: &'a [T],
-    /// `state × sequences`, in the order of lanes; zero if there is none. Truncated backpropagation carries the last
+    /// `state × sequences`, in the order of lanes (of several cells, one after another); zero if there is none. Truncated backpropagation carries the last
     /// states of one window to the next by this.
     pub start: Option<&'a [T]>,
 }

@@ -1,7 +1,7 @@
 //! Recurrent layers as an encoder.
 
 use super::{Features, SequenceEncoder};
-use crate::cells::{Dropout, Kind, Layers, LayersTape, Ragged};
+use crate::cells::{Along, Cotangents, Dropout, Kind, Layers, LayersTape, Ragged};
 use crate::dynamics::ParamSpec;
 use crate::nn::{orthogonal, recurrent_uniform};
 use crate::{Error, Real, Result};
@@ -130,7 +130,8 @@ impl<T: Real> SequenceEncoder<T> for RecurrentEncoder {
         let starts = self.learned_start.then_some(&tape.starts[..]);
         let every_step = self.readout == Readout::EveryStep;
         let dropout = rng.filter(|_| self.dropout > 0.0).map(|rng| Dropout { share: self.dropout, rng });
-        self.layers.run(layers, &ragged, &tape.inputs, starts, every_step, dropout, &mut tape.layers)?;
+        let along = Along { ragged: &ragged, inputs: &tape.inputs, start: starts };
+        self.layers.run(layers, &along, every_step, dropout, &mut tape.layers)?;
         tape.lanes.clear();
         match self.readout {
             Readout::EveryStep => tape.lanes.extend_from_slice(ragged.lanes()),
@@ -174,7 +175,8 @@ impl<T: Real> SequenceEncoder<T> for RecurrentEncoder {
             }
         }
         let last_bar = (!last_bar.is_empty()).then_some(&last_bar[..]);
-        self.layers.pull(&params[..at], ragged, outputs_bar, last_bar, self.cut, &mut tape.layers, layers_bar);
+        let cotangents = Cotangents { outputs: outputs_bar, last: last_bar, cut: self.cut };
+        self.layers.pull(&params[..at], ragged, &cotangents, &mut tape.layers, layers_bar);
         if self.learned_start {
             for (cell, bar) in start_bar.chunks_exact_mut(self.state()).enumerate() {
                 let lanes = tape.layers.start_bar(cell).chunks_exact(count);
