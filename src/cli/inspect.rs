@@ -3,7 +3,9 @@
 use super::args::InspectArgs;
 use super::console::{Console, short, to_stdout};
 use super::settings::read_options;
-use crate::io::tensors::{self, TensorData, Tensors};
+use crate::cells::Layers;
+use crate::cells::pytorch::{self, Loaded};
+use crate::io::tensors::{self, Tensors};
 use crate::io::{npy, table::Cell};
 use crate::models::Fitted;
 use crate::series::Summary;
@@ -102,13 +104,43 @@ fn weights(path: &Path) -> Result<(String, Value)> {
     let _ = write!(text, "{} tensors, {numbers} numbers", list.len());
     if !content.passed_over.is_empty() {
         let names: Vec<String> = content.passed_over.iter().map(|(name, dtype)| format!("{name} ({dtype})")).collect();
-        let _ = write!(text, "; not counted, as they are neither F32 nor F64: {}", names.join(", "));
+        let _ = write!(text, "; not counted, as their type is none of F16, BF16, F32, F64: {}", names.join(", "));
     }
+    let nets: Vec<Value> =
+        pytorch::describe(&content).iter().map(|(prefix, net)| recurrent(prefix, net, &mut text)).collect();
     let value = json!({
-        "kind": "tensors", "file": path, "tensors": list, "numbers": numbers, "passed_over": content.passed_over,
+        "kind": "tensors", "file": path, "recurrent_nets": nets, "tensors": list, "numbers": numbers, "passed_over": content.passed_over,
         "metadata": content.metadata,
     });
     Ok((text, value))
+}
+
+/// A recurrent net in a line and as JSON, or why its tensors make none.
+fn recurrent(prefix: &str, net: &std::result::Result<Loaded, String>, text: &mut String) -> Value {
+    let name = if prefix.is_empty() { String::new() } else { format!(" `{prefix}`") };
+    let loaded = match net {
+        Ok(loaded) => loaded,
+        Err(what) => {
+            let _ = write!(text, "\nrecurrent net{name} cannot be used: {what}");
+            return json!({"prefix": prefix, "error": what});
+        }
+    };
+    let Layers { kind, layers, hidden, inputs, bidirectional } = loaded.layers;
+    let directions = if bidirectional { "both directions" } else { "one direction" };
+    let biases = if loaded.bias { "with biases" } else { "without biases" };
+    let dtypes: Vec<&str> = loaded.dtypes.iter().copied().collect();
+    let _ = write!(
+        text,
+        "\nrecurrent net{name}: {kind}, layers {layers}, units {hidden}, inputs {inputs}, {directions}, {biases}, {}",
+        dtypes.join(" ")
+    );
+    for note in &loaded.notes {
+        let _ = write!(text, "\n  {note}");
+    }
+    json!({
+        "prefix": prefix, "cell": kind.to_string(), "layers": layers, "hidden": hidden, "inputs": inputs,
+        "bidirectional": bidirectional, "bias": loaded.bias, "dtypes": dtypes, "notes": loaded.notes,
+    })
 }
 
 fn model(path: &Path) -> Result<(String, Value)> {
@@ -155,10 +187,7 @@ fn listed(content: &Tensors) -> (String, Vec<Value>, usize) {
     let (mut text, mut list, mut total) = (String::new(), Vec::new(), 0);
     let width = content.named.keys().map(|name| name.chars().count()).max().unwrap_or(0);
     for (name, tensor) in &content.named {
-        let (dtype, count) = match tensor.data() {
-            TensorData::F32(numbers) => ("F32", numbers.len()),
-            TensorData::F64(numbers) => ("F64", numbers.len()),
-        };
+        let (dtype, count) = (tensor.name_of_type(), tensor.data().len());
         total += count;
         let _ = writeln!(text, "{name:<width$}  {dtype}  {:?}", tensor.shape());
         list.push(json!({"name": name, "dtype": dtype, "shape": tensor.shape()}));

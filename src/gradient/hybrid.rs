@@ -202,7 +202,7 @@ impl<'a, T: Real> Hybrid<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cells::Gru;
+    use crate::cells::Cell;
     use crate::gradient::{Settings, Strategy, difference};
     use crate::nn::{Activation, Mlp, fan_in_normal};
     use rand::{RngExt, SeedableRng};
@@ -211,7 +211,7 @@ mod tests {
     fn the_gradient_matches_differences_and_a_trajectory_has_the_bits_it_has_alone() {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
         let net = Mlp::new(&[3, 6, 3], Activation::Tanh, Activation::Identity).unwrap();
-        let cell = Gru { hidden: 3, inputs: 2 };
+        let cell = Cell::gru(3, 2);
         let hybrid = Hybrid::new(Field::autonomous(&net).unwrap(), &cell).unwrap();
         let specs = [Component::<f64>::params(&net, ""), Component::<f64>::params(&cell, "")].concat();
         let params: Vec<f64> = fan_in_normal(&specs, 1.5, &mut rng);

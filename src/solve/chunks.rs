@@ -42,8 +42,8 @@ pub(crate) fn with_part<T: Real, V>(
     work(Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field }, &part)
 }
 
-/// The same as [`map_chunks`] for parts of any size.
-fn map_parts<V: Send>(count: usize, size: usize, work: impl Fn(Range<usize>) -> V + Sync) -> Vec<V> {
+/// The same as [`map_chunks`] for parts of any size, the last perhaps smaller.
+pub fn map_parts<V: Send>(count: usize, size: usize, work: impl Fn(Range<usize>) -> V + Sync) -> Vec<V> {
     let chunks = count.div_ceil(size);
     let range = |chunk: usize| chunk * size..count.min((chunk + 1) * size);
     if chunks <= 1 || rayon::current_num_threads() == 1 {

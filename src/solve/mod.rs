@@ -32,7 +32,7 @@ pub(crate) mod tableau;
 pub(crate) mod tape;
 
 pub use checkpoints::Checkpoints;
-pub use chunks::{CHUNK, map_chunks, solve};
+pub use chunks::{CHUNK, map_chunks, map_parts, solve};
 pub(crate) use chunks::{map_problem, with_part};
 pub use control::{Control, Gains, Options};
 pub use failure::{Cause, Failure, Reason};
