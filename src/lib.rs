@@ -5,6 +5,7 @@
 //! linearise once, then push tangents forward (JVP) and pull cotangents back (VJP). Simulation, training and stability
 //! analysis are written once on top of these.
 
+pub mod analysis;
 pub mod cells;
 #[cfg(feature = "cli")]
 pub mod cli;

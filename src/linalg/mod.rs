@@ -15,6 +15,7 @@ mod elementwise;
 mod gemm;
 mod pack;
 mod points;
+mod qr;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -28,6 +29,7 @@ pub(crate) use dispatch::{Kernel, dispatch, vector_len};
 pub use elementwise::{exp, ln, sigmoid, softplus, tanh};
 pub use gemm::{affine, outer_add, transposed_add};
 pub(crate) use pack::{Pack, PackMask};
+pub use qr::Qr;
 pub use points::{direction_add_points, outer_add_points, scale_points};
 pub use vector::Kernels;
 pub(crate) use vector::Vector;

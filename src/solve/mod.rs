@@ -21,6 +21,7 @@ mod problem;
 mod save;
 mod spec;
 mod start;
+mod step_map;
 pub(crate) mod stepper;
 mod tableau;
 pub(crate) mod tape;
@@ -39,6 +40,7 @@ pub use methods::{
 pub use problem::{Occurrence, Problem, Report, Solution};
 pub use save::{Steps, solve_every_step, solve_observed};
 pub use spec::SolverSpec;
+pub use step_map::StepMap;
 pub use tableau::{Estimate, Tableau};
 pub use tape::{Recording, Tape};
 
