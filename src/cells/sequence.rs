@@ -107,13 +107,13 @@ pub fn pull_sequence<T: Real, C: Component<T> + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cells::Gru;
+    use crate::cells::Cell;
     use crate::nn::fan_in_uniform;
     use rand::{RngExt, SeedableRng};
 
     #[test]
     fn ragged_lanes_equal_one_by_one_and_the_gradient_matches_differences() {
-        let cell = Gru { hidden: 3, inputs: 2 };
+        let cell = Cell::gru(3, 2);
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
         let params: Vec<f64> = fan_in_uniform(&Component::<f64>::params(&cell, ""), 1.5, &mut rng);
         let sequences: Vec<Vec<f64>> =

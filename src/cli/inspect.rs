@@ -3,7 +3,7 @@
 use super::args::InspectArgs;
 use super::console::{Console, short, to_stdout};
 use super::settings::read_options;
-use crate::io::tensors::{self, TensorData, Tensors};
+use crate::io::tensors::{self, Tensors};
 use crate::io::{npy, table::Cell};
 use crate::models::Fitted;
 use crate::series::Summary;
@@ -102,7 +102,7 @@ fn weights(path: &Path) -> Result<(String, Value)> {
     let _ = write!(text, "{} tensors, {numbers} numbers", list.len());
     if !content.passed_over.is_empty() {
         let names: Vec<String> = content.passed_over.iter().map(|(name, dtype)| format!("{name} ({dtype})")).collect();
-        let _ = write!(text, "; not counted, as they are neither F32 nor F64: {}", names.join(", "));
+        let _ = write!(text, "; not counted, as their type is none of F16, BF16, F32, F64: {}", names.join(", "));
     }
     let value = json!({
         "kind": "tensors", "file": path, "tensors": list, "numbers": numbers, "passed_over": content.passed_over,
@@ -155,10 +155,7 @@ fn listed(content: &Tensors) -> (String, Vec<Value>, usize) {
     let (mut text, mut list, mut total) = (String::new(), Vec::new(), 0);
     let width = content.named.keys().map(|name| name.chars().count()).max().unwrap_or(0);
     for (name, tensor) in &content.named {
-        let (dtype, count) = match tensor.data() {
-            TensorData::F32(numbers) => ("F32", numbers.len()),
-            TensorData::F64(numbers) => ("F64", numbers.len()),
-        };
+        let (dtype, count) = (tensor.name_of_type(), tensor.data().len());
         total += count;
         let _ = writeln!(text, "{name:<width$}  {dtype}  {:?}", tensor.shape());
         list.push(json!({"name": name, "dtype": dtype, "shape": tensor.shape()}));

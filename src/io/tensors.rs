@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde_json::{Map, Value, json};
 
@@ -12,10 +13,39 @@ use crate::{Error, Result};
 /// The numbers of a tensor, in the precision of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TensorData {
+    /// Half precision.
+    F16(Vec<f16>),
+    /// The upper half of single precision.
+    Bf16(Vec<bf16>),
     /// Single precision.
     F32(Vec<f32>),
     /// Double precision.
     F64(Vec<f64>),
+}
+
+impl TensorData {
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F16(numbers) => numbers.len(),
+            Self::Bf16(numbers) => numbers.len(),
+            Self::F32(numbers) => numbers.len(),
+            Self::F64(numbers) => numbers.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Self::F16(_) | Self::Bf16(_) => 2,
+            Self::F32(_) => 4,
+            Self::F64(_) => 8,
+        }
+    }
 }
 
 /// A tensor: its shape and its numbers, flat, the last axis fastest.
@@ -31,10 +61,7 @@ impl Tensor {
     /// # Errors
     /// [`Error::Shape`] if the shape does not hold as many numbers as there are.
     pub fn new(shape: Vec<usize>, data: TensorData) -> Result<Self> {
-        let length = match &data {
-            TensorData::F32(numbers) => numbers.len(),
-            TensorData::F64(numbers) => numbers.len(),
-        };
+        let length = data.len();
         match shape.iter().try_fold(1usize, |product, &extent| product.checked_mul(extent)) {
             Some(product) if product == length => Ok(Self { shape, data }),
             _ => Err(Error::shape("tensor", format!("{length} numbers"), format!("shape {shape:?}"))),
@@ -54,13 +81,18 @@ impl Tensor {
     /// The numbers in double precision.
     pub fn to_f64(&self) -> Vec<f64> {
         match &self.data {
+            TensorData::F16(numbers) => numbers.iter().map(|&x| x.into()).collect(),
+            TensorData::Bf16(numbers) => numbers.iter().map(|&x| x.into()).collect(),
             TensorData::F32(numbers) => numbers.iter().map(|&x| x.into()).collect(),
             TensorData::F64(numbers) => numbers.clone(),
         }
     }
 
-    fn name_of_type(&self) -> &'static str {
+    /// The type as the file names it: `F16`, `BF16`, `F32`, `F64`.
+    pub fn name_of_type(&self) -> &'static str {
         match self.data {
+            TensorData::F16(_) => "F16",
+            TensorData::Bf16(_) => "BF16",
             TensorData::F32(_) => "F32",
             TensorData::F64(_) => "F64",
         }
@@ -68,6 +100,8 @@ impl Tensor {
 
     fn bytes(&self) -> Vec<u8> {
         match &self.data {
+            TensorData::F16(numbers) => numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            TensorData::Bf16(numbers) => numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
             TensorData::F32(numbers) => numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
             TensorData::F64(numbers) => numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
         }
@@ -77,11 +111,11 @@ impl Tensor {
 /// What a safetensors file holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tensors {
-    /// The tensors of type F32 and F64 by name.
+    /// The tensors of type F16, BF16, F32 and F64 by name.
     pub named: BTreeMap<String, Tensor>,
     /// The file's strings by name.
     pub metadata: BTreeMap<String, String>,
-    /// Name and type of tensors that [`read`] passed over because they are neither F32 nor F64; [`write()`] ignores it.
+    /// Name and type of tensors that [`read`] passed over because they are of another type; [`write()`] ignores it.
     pub passed_over: BTreeMap<String, String>,
 }
 
@@ -96,10 +130,10 @@ pub fn write(path: &Path, content: &Tensors) -> Result<()> {
     if content.named.contains_key(METADATA_KEY) {
         return Err(Error::config(format!("a tensor cannot be called {METADATA_KEY}"), "give it another name"));
     }
-    // The header is put together here because the crate's own comes in another order every time. Doubles come first,
-    // so that every tensor is aligned to its numbers.
+    // The header is put together here because the crate's own comes in another order every time. The widest numbers come
+    // first, so that every tensor is aligned to its numbers.
     let mut tensors: Vec<_> = content.named.iter().collect();
-    tensors.sort_by_key(|(_, tensor)| matches!(tensor.data, TensorData::F32(_)));
+    tensors.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.data.width()));
     let mut header = Map::new();
     header.insert(METADATA_KEY.into(), json!(content.metadata));
     let mut data = Vec::new();
@@ -172,6 +206,8 @@ fn parse(bytes: &[u8]) -> std::result::Result<Tensors, String> {
 fn numbers(info: &TensorInfo, data: &[u8]) -> Option<TensorData> {
     let bytes = data.get(info.data_offsets.0..info.data_offsets.1)?;
     match info.dtype {
+        Dtype::F16 => Some(TensorData::F16(bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b)).collect())),
+        Dtype::BF16 => Some(TensorData::Bf16(bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b)).collect())),
         Dtype::F32 => Some(TensorData::F32(bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect())),
         Dtype::F64 => Some(TensorData::F64(bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect())),
         _ => None,
@@ -190,6 +226,8 @@ mod tests {
                 ("weight".to_string(), tensor(&[2, 3], TensorData::F32(vec![1.0, -2.5, 0.1, 4.0, f32::MAX, -0.0]))),
                 ("offset".to_string(), tensor(&[2], TensorData::F64(vec![0.1, f64::MIN_POSITIVE]))),
                 ("nothing".to_string(), tensor(&[0, 4], TensorData::F64(vec![]))),
+                ("half".to_string(), tensor(&[2], TensorData::F16(vec![f16::from_f32(0.1), f16::MIN]))),
+                ("brain".to_string(), tensor(&[1], TensorData::Bf16(vec![bf16::from_f32(-3.14)]))),
                 ("scalar".to_string(), tensor(&[], TensorData::F64(vec![7.0]))),
             ]
             .into(),

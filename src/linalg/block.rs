@@ -87,3 +87,38 @@ impl<'a, T> BlockMut<'a, T> {
         &mut self.data[i * self.lanes..(i + 1) * self.lanes]
     }
 }
+
+/// A block for each of several steps, one after another, all of the same height; a step has its own number of lanes.
+#[derive(Clone, Debug)]
+pub struct Blocks<'a, T> {
+    data: &'a [T],
+    lanes: &'a [usize],
+    height: usize,
+    rows: Range<usize>,
+}
+
+impl<'a, T> Blocks<'a, T> {
+    /// Views `data` as one block of `height` rows for each number of lanes.
+    pub fn new(data: &'a [T], height: usize, lanes: &'a [usize]) -> Self {
+        debug_assert!(data.len() == height * lanes.iter().sum::<usize>());
+        Self { data, lanes, height, rows: 0..height }
+    }
+
+    /// Some of every block's rows.
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        debug_assert!(self.rows.start + rows.end <= self.rows.end);
+        let rows = self.rows.start + rows.start..self.rows.start + rows.end;
+        Self { rows, data: self.data, lanes: self.lanes, height: self.height }
+    }
+
+    /// The blocks in order.
+    pub fn iter(&self) -> impl Iterator<Item = Block<'a, T>> {
+        let (data, height, rows) = (self.data, self.height, self.rows.clone());
+        let mut before = 0;
+        self.lanes.iter().map(move |&lanes| {
+            let block = &data[height * before..][..height * lanes];
+            before += lanes;
+            Block { data: &block[rows.start * lanes..rows.end * lanes], lanes }
+        })
+    }
+}

@@ -3,6 +3,7 @@
 //! All three are one loop nest over tiles of registers. Each element of a result is one chain of fused multiply-adds over
 //! the inner index in order; tiles, blocks and the shape of the work decide only which chains run side by side.
 
+use super::block::Blocks;
 use super::dispatch::{Kernel, dispatch};
 use super::tile::{Product, Start};
 use super::vector::{Kernels, Vector};
@@ -19,7 +20,18 @@ pub fn affine<T: Real>(w: &[T], b: &[T], x: &[T], out: &mut [T], lanes: usize) {
     debug_assert!(out.len() == rows * lanes && x.len() == inner * lanes && w.len() == rows * inner);
     debug_assert!(b.is_empty() || b.len() == rows);
     assert!(w.len() >= rows * inner && (b.is_empty() || b.len() >= rows));
-    dispatch(Affine { w, b, x, out, lanes });
+    dispatch(Affine { w, b, x, out, lanes, add: false });
+}
+
+/// `out += W·x` for every lane, shapes as for [`affine`].
+///
+/// Element `(i, l)` is the chain `fma(W[i,k], x[k,l], …)` over `k` in order, begun at the present `out[i,l]`: after an
+/// [`affine`] of other arguments it goes on as if all arguments stood in one block.
+pub fn affine_add<T: Real>(w: &[T], x: &[T], out: &mut [T], lanes: usize) {
+    let (rows, inner) = (out.len() / lanes, x.len() / lanes);
+    debug_assert!(out.len() == rows * lanes && x.len() == inner * lanes && w.len() == rows * inner);
+    assert!(w.len() >= rows * inner);
+    dispatch(Affine { w, b: &[], x, out, lanes, add: true });
 }
 
 /// `out += Wᵀ·y` for every lane: `W` is `rows × inner` column by column, `y` is `rows × lanes`, `out` is `inner × lanes`.
@@ -46,12 +58,21 @@ pub fn outer_add<T: Real>(y: &[T], x: &[T], dw: &mut [T], db: &mut [T], lanes: u
     dispatch(OuterAdd { y, x, dw, db, lanes });
 }
 
+/// [`outer_add`] for each of several steps in order, to the same bits.
+pub fn outer_add_blocks<T: Real>(y: Blocks<T>, x: Blocks<T>, dw: &mut [T], db: &mut [T]) {
+    for (y, x) in y.iter().zip(x.iter()) {
+        outer_add(y.data, x.data, dw, db, y.lanes);
+    }
+}
+
 pub(super) struct Affine<'a, T> {
     pub w: &'a [T],
     pub b: &'a [T],
     pub x: &'a [T],
     pub out: &'a mut [T],
     pub lanes: usize,
+    /// Whether the chains begin at what `out` holds.
+    pub add: bool,
 }
 
 impl<T: Kernels> Kernel<T> for Affine<'_, T> {
@@ -63,7 +84,11 @@ impl<T: Kernels> Kernel<T> for Affine<'_, T> {
         unsafe {
             if lanes == 1 {
                 // A lone lane takes the columns of W as rows of vectors; the chains are the same.
-                let start = if self.b.is_empty() { Start::Zero } else { Start::Row(self.b.as_ptr()) };
+                let start = match (self.add, self.b) {
+                    (true, _) => Start::Present,
+                    (false, []) => Start::Zero,
+                    (false, b) => Start::Row(b.as_ptr()),
+                };
                 let product = Product {
                     a: self.x.as_ptr(),
                     a_stride: 1,
@@ -74,7 +99,11 @@ impl<T: Kernels> Kernel<T> for Affine<'_, T> {
                 };
                 return product.row::<V>(rows, inner, start);
             }
-            let start = if self.b.is_empty() { Start::Zero } else { Start::Column(self.b.as_ptr()) };
+            let start = match (self.add, self.b) {
+                (true, _) => Start::Present,
+                (false, []) => Start::Zero,
+                (false, b) => Start::Column(b.as_ptr()),
+            };
             let product = Product {
                 a: self.w.as_ptr(),
                 a_stride: rows,

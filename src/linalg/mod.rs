@@ -14,6 +14,7 @@ mod dispatch;
 mod elementwise;
 mod gemm;
 mod pack;
+mod planes;
 mod points;
 mod qr;
 #[cfg(test)]
@@ -23,13 +24,14 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use block::{Block, BlockMut};
+pub use block::{Block, BlockMut, Blocks};
 pub use combine::{combine, scaled_add};
 pub(crate) use dispatch::{Kernel, dispatch, vector_len};
 pub use elementwise::{exp, ln, sigmoid, softplus, tanh};
-pub use gemm::{affine, outer_add, transposed_add};
+pub use gemm::{affine, affine_add, outer_add, outer_add_blocks, transposed_add};
 pub(crate) use pack::{Pack, PackMask};
-pub use qr::Qr;
+pub(crate) use planes::{At, Planes, Pointwise, pointwise};
 pub use points::{direction_add_points, outer_add_points, scale_points};
+pub use qr::Qr;
 pub use vector::Kernels;
 pub(crate) use vector::Vector;

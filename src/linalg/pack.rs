@@ -1,6 +1,6 @@
 //! Packs: several vectors side by side that act as one number, so that code written over a scalar runs on many lanes.
 
-use super::elementwise::{Exp, Function, Ln, Tanh};
+use super::elementwise::{Exp, Function, Ln, Sigmoid, Tanh};
 use super::vector::{Kernels, Vector};
 use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -43,6 +43,16 @@ impl<T: Kernels, V: Vector<T>, const C: usize> Pack<T, V, C> {
     #[inline(always)]
     pub fn splat(x: T) -> Self {
         Self([V::splat(x); C], PhantomData)
+    }
+
+    #[inline(always)]
+    pub(super) fn of_vectors(vectors: [V; C]) -> Self {
+        Self(vectors, PhantomData)
+    }
+
+    #[inline(always)]
+    pub(super) fn vectors(self) -> [V; C] {
+        self.0
     }
 
     /// The first `LEN` numbers.
@@ -107,6 +117,7 @@ impl<T: Kernels, V: Vector<T>, const C: usize> Pack<T, V, C> {
         exp() = Exp::of::<T, V>;
         ln() = Ln::of::<T, V>;
         tanh() = Tanh::of::<T, V>;
+        sigmoid() = Sigmoid::of::<T, V>;
         /// The size of `self` with the sign of `sign`.
         with_sign(sign) = V::with_sign;
         /// `bound` where `self` is above it; NaN stays.

@@ -1,7 +1,7 @@
 //! From observations to the state of a model at the last of them.
 
 use crate::Result;
-use crate::cells::{Gru, SequenceTape, pull_sequence, run_sequence};
+use crate::cells::{Cell, SequenceTape, pull_sequence, run_sequence};
 use crate::dynamics::{Component, ParamSpec};
 use crate::linalg::{self, Block, BlockMut};
 use crate::series::Series;
@@ -88,7 +88,7 @@ impl History {
 /// mean).
 #[derive(Clone, Copy, Debug)]
 pub struct Encoder {
-    cell: Gru,
+    cell: Cell,
     channels: usize,
     state: usize,
 }
@@ -103,7 +103,7 @@ pub struct EncoderTape {
 impl Encoder {
     /// An encoder of `channels` channels into `state ≥ channels` rows by way of `hidden` units.
     pub fn new(channels: usize, state: usize, hidden: usize) -> Self {
-        Self { cell: Gru { hidden, inputs: 2 * channels + 1 }, channels, state }
+        Self { cell: Cell::gru(hidden, 2 * channels + 1), channels, state }
     }
 
     /// The parameters' names and shapes.

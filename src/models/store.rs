@@ -225,7 +225,7 @@ fn numbers(content: &Tensors, name: &str, shape: &[usize]) -> Parsed<Vec<f64>> {
     match found.data() {
         TensorData::F64(numbers) if found.shape() == shape => Ok(numbers.clone()),
         TensorData::F64(_) => Err(format!("the tensor `{name}` has shape {:?} instead of {shape:?}", found.shape())),
-        TensorData::F32(_) => Err(format!("the tensor `{name}` is in single precision instead of double")),
+        _ => Err(format!("the tensor `{name}` is of type {} instead of F64", found.name_of_type())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A spectrum set against what must hold: sums, zeros, pairs, two trajectories, and the Jacobian against differences.
 
+mod cells;
 mod differences;
 mod replay;
 mod sums;
