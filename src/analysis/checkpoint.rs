@@ -54,7 +54,9 @@ impl<T: Real> Run<'_, T> {
     pub fn restore(&mut self, content: &Tensors, settings: &str, path: &Path) -> Result<()> {
         let refused = |what: String, remedy: &str| Error::format(path, what, remedy);
         match content.metadata.get(KIND) {
-            None => return Err(refused("not the checkpoint of a spectrum".into(), "name the folder of an unfinished run")),
+            None => {
+                return Err(refused("not the checkpoint of a spectrum".into(), "name the folder of an unfinished run"));
+            }
             Some(other) if other != settings => {
                 let remedy = "give the same options as then, or start anew without --resume";
                 return Err(refused(format!("it is of a run with other settings: {other}"), remedy));

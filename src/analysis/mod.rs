@@ -23,9 +23,11 @@ mod checkpoint;
 mod dimension;
 mod interval;
 mod ledger;
+pub mod net;
 mod run;
 mod spectrum;
 mod stepped;
+mod suited;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -34,4 +36,5 @@ pub use blocking::standard_error;
 pub use run::{Run, SpectrumOptions};
 pub use spectrum::{Spectrum, Status, TracePoint};
 pub use stepped::{Clock, Drive, Stepped, near};
+pub use suited::suited_step;
 pub use walk::{Frame, Walk};

@@ -216,7 +216,7 @@ impl<'a, T: Real> Run<'a, T> {
         let counted = self.step().saturating_sub(self.options.warmup);
         Spectrum::measured(&Measured {
             dim: self.system.dim(),
-            unit: self.system.clock.step,
+            unit: self.system.duration(),
             counted,
             warmup: self.options.warmup.min(self.step()),
             dead: self.dead.as_ref().map_or(0, |dead| dead.iter().map(BTreeSet::len).max().unwrap_or(0)),

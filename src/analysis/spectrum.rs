@@ -97,9 +97,8 @@ impl Spectrum {
         let bin_time = bin as f64 * unit.abs();
         let starts: usize = m.ledgers.iter().map(|l| l.starts).sum();
         let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
-        let binned = |j: usize| -> Vec<Vec<f64>> {
-            m.each(|ledger, s| ledger.series(j, s).map(|x| x / bin_time).collect())
-        };
+        let binned =
+            |j: usize| -> Vec<Vec<f64>> { m.each(|ledger, s| ledger.series(j, s).map(|x| x / bin_time).collect()) };
         let finished = |x: f64| if x.is_nan() { f64::INFINITY } else { x };
 
         let mut rows: Vec<Row> = (0..columns)
@@ -145,9 +144,8 @@ impl Spectrum {
             }
             _ => Status::Resolved,
         };
-        let neutral = |row: &Row| {
-            row.error.is_finite() && row.exponent.abs() <= (3.0 * row.error).max(NEUTRAL_NATS / time)
-        };
+        let neutral =
+            |row: &Row| row.error.is_finite() && row.exponent.abs() <= (3.0 * row.error).max(NEUTRAL_NATS / time);
         let sums = m.each(|ledger, s| {
             let mut sums = vec![0.0; ledger.finished()];
             (0..columns).for_each(|j| sums.iter_mut().zip(ledger.series(j, s)).for_each(|(sum, x)| *sum += x));
@@ -241,9 +239,10 @@ fn trace(m: &Measured, rows: &[Row], starts: usize) -> Vec<TracePoint> {
                     *sum += block.iter().sum::<f64>();
                 }
             }
-            let exponents = sums.iter().zip(rows).map(|(sum, row)| {
-                if row.exponent == f64::NEG_INFINITY { f64::NEG_INFINITY } else { sum / time }
-            });
+            let exponents = sums
+                .iter()
+                .zip(rows)
+                .map(|(sum, row)| if row.exponent == f64::NEG_INFINITY { f64::NEG_INFINITY } else { sum / time });
             TracePoint { steps, exponents: exponents.collect() }
         })
         .collect()

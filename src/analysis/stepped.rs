@@ -13,6 +13,8 @@ pub struct Clock {
     pub start: f64,
     /// Time a step takes.
     pub step: f64,
+    /// What exponents are told in: their unit of time is 1, the clock's is this.
+    pub unit: f64,
 }
 
 /// Inputs of a map, a row of numbers each step.
@@ -43,12 +45,12 @@ pub struct Stepped<'a, T: Real> {
 impl<'a, T: Real> Stepped<'a, T> {
     /// A map without inputs whose time is the number of the step.
     pub fn map(map: &'a dyn Component<T>, params: &'a [T]) -> Self {
-        Self { map, params, drive: Drive::Free, clock: Clock { start: 0.0, step: 1.0 } }
+        Self { map, params, drive: Drive::Free, clock: Clock { start: 0.0, step: 1.0, unit: 1.0 } }
     }
 
     /// A map of a step of time, such as a [`StepMap`](crate::solve::StepMap).
     pub fn timed(map: &'a dyn Component<T>, params: &'a [T], step: f64) -> Self {
-        Self { map, params, drive: Drive::Free, clock: Clock { start: 0.0, step } }
+        Self { map, params, drive: Drive::Free, clock: Clock { start: 0.0, step, unit: 1.0 } }
     }
 
     /// The same map under inputs.
@@ -74,9 +76,7 @@ impl<'a, T: Real> Stepped<'a, T> {
     /// How many steps there are inputs for, where they end.
     pub fn length(&self) -> Option<u64> {
         match &self.drive {
-            Drive::Sequences(rows) => {
-                rows.iter().map(|rows| (rows.len() / self.width().max(1)) as u64).min()
-            }
+            Drive::Sequences(rows) => rows.iter().map(|rows| (rows.len() / self.width().max(1)) as u64).min(),
             Drive::Free | Drive::Constant(_) => None,
         }
     }
@@ -86,15 +86,24 @@ impl<'a, T: Real> Stepped<'a, T> {
     pub(super) fn check(&self, starts: usize) -> Result<()> {
         let dim = self.dim();
         if dim == 0 || self.map.in_dim() < dim {
-            return Err(Error::shape("arguments of a map (state, inputs, time)", format!("at least {dim}"), self.map.in_dim()));
+            return Err(Error::shape(
+                "arguments of a map (state, inputs, time)",
+                format!("at least {dim}"),
+                self.map.in_dim(),
+            ));
         }
         if self.params.len() != self.map.param_count() {
             return Err(Error::shape("parameters of the map", self.map.param_count(), self.params.len()));
         }
         if self.takes_time() && self.map.in_dim() != dim + 1 {
-            return Err(Error::shape("arguments of a map without inputs", format!("{dim} or {}", dim + 1), self.map.in_dim()));
+            return Err(Error::shape(
+                "arguments of a map without inputs",
+                format!("{dim} or {}", dim + 1),
+                self.map.in_dim(),
+            ));
         }
-        if !(self.clock.step.is_finite() && self.clock.step != 0.0 && self.clock.start.is_finite()) {
+        let Clock { start, step, unit } = self.clock;
+        if !(step.is_finite() && step != 0.0 && start.is_finite() && unit > 0.0 && unit.is_finite()) {
             return Err(Error::config("the clock is not finite, or stands still", "give a step of time other than 0"));
         }
         let width = self.width();
@@ -138,6 +147,11 @@ impl<'a, T: Real> Stepped<'a, T> {
                 }
             }
         }
+    }
+
+    /// How long a step is, in the unit of the exponents.
+    pub fn duration(&self) -> f64 {
+        (self.clock.step * self.clock.unit).abs()
     }
 
     /// The time of a step.

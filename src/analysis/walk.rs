@@ -96,7 +96,7 @@ impl<'a, T: Real> Walk<'a, T> {
                         Frame::Random => {
                             let normal: f64 = StandardNormal.sample(&mut rng);
                             T::of(normal)
-                        },
+                        }
                         Frame::Identity => T::of(f64::from(i == j)),
                     };
                 }

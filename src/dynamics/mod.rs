@@ -25,6 +25,6 @@ pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
 pub use lift::{Lift, LiftMap, SmallField, SmallMap, Swept};
 pub use march::Marcher;
 pub(crate) use march::{March, Rows, Stand};
-pub(crate) use stride::{Going, MOST_STAGES, Method};
-pub use stride::Strider;
 pub use path::{Interpolation, Lookahead, Path};
+pub use stride::Strider;
+pub(crate) use stride::{Going, MOST_STAGES, Method};

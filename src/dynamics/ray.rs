@@ -133,8 +133,11 @@ impl<T: Real, V: Vector<T>, const N: usize> Scalar for Ray<T, V, N> {
     #[inline(always)]
     fn powi(self, n: i32) -> Self {
         let one = Pack::splat(T::one());
-        let slope =
-            if n == 0 { Pack::splat(T::zero()) } else { Pack::splat(T::of(f64::from(n))) * power(self.value, one, n - 1) };
+        let slope = if n == 0 {
+            Pack::splat(T::zero())
+        } else {
+            Pack::splat(T::of(f64::from(n))) * power(self.value, one, n - 1)
+        };
         self.apply(power(self.value, one, n), slope)
     }
     #[inline(always)]

@@ -59,7 +59,9 @@ pub(super) struct Steps<'a, T, F, const N: usize, const M: usize, const P: usize
     pub going: Going<'a, T>,
 }
 
-impl<T: Real, F: SmallMap<N, M, P>, const N: usize, const M: usize, const P: usize> Kernel<T> for Steps<'_, T, F, N, M, P> {
+impl<T: Real, F: SmallMap<N, M, P>, const N: usize, const M: usize, const P: usize> Kernel<T>
+    for Steps<'_, T, F, N, M, P>
+{
     #[inline(always)]
     fn run<V: Vector<T>>(mut self) {
         let mut first = 0;

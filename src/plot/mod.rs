@@ -1,4 +1,4 @@
-//! Figures as SVG text: fits, forecasts, training losses and trajectories.
+//! Figures as SVG text: fits, forecasts, training losses, trajectories and spectra.
 //!
 //! A figure is a plain record of `f64` vectors; a function turns it into one SVG document, which the caller writes.
 //! Nothing here reads or writes files, prints, or panics on any numbers or names. Values that are not finite (or beyond
@@ -15,6 +15,7 @@ mod frame;
 mod legend;
 mod loss;
 pub mod palette;
+mod spectrum;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,4 +24,5 @@ mod trajectory;
 
 pub use fit::{Curve, FitFigure, FitPanel, FitSeries, Points, fit_figure};
 pub use loss::{LossFigure, Stage, loss_figure};
+pub use spectrum::{ExponentMark, SpectrumFigure, spectrum_figure};
 pub use trajectory::{TrajectoryFigure, trajectory_figure};

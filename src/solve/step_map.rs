@@ -58,7 +58,11 @@ impl<'a, T: Real> StepMap<'a, T> {
     /// The field's arguments at stage `j`: the state, and the time row made by `time`.
     fn place(&self, j: usize, y: &[T], stages: &[T], arguments: &mut [T], time: impl Fn(usize) -> T) {
         let (state, row) = arguments.split_at_mut(y.len());
-        self.method.stage_state(j, y, &[self.step], stages, state);
+        if j == 0 {
+            state.copy_from_slice(y);
+        } else {
+            self.method.stage_state(j, y, &[self.step], stages, state);
+        }
         row.iter_mut().enumerate().for_each(|(lane, t)| *t = time(lane));
     }
 
@@ -161,7 +165,9 @@ impl<T: Real> Component<T> for StepMap<'_, T> {
             let (state_bar, time_bar) = arguments.split_at(block);
             y_bar.iter_mut().zip(state_bar).for_each(|(to, &bar)| *to += bar);
             times_bar.iter_mut().zip(time_bar).for_each(|(to, &bar)| *to += bar);
-            self.method.stage_state_back(j, &[self.step], state_bar, before);
+            if j > 0 {
+                self.method.stage_state_back(j, &[self.step], state_bar, before);
+            }
         }
     }
 
@@ -184,9 +190,13 @@ mod tests {
 
     #[test]
     fn steps_of_every_method_fulfil_the_contract() {
-        for (name, settings) in
-            [("lorenz63", ""), ("duffing", "delta=0"), ("henon-heiles", ""), ("lorenz96", "n=5"), ("rate-network", "n=6")]
-        {
+        for (name, settings) in [
+            ("lorenz63", ""),
+            ("duffing", "delta=0"),
+            ("henon-heiles", ""),
+            ("lorenz96", "n=5"),
+            ("rate-network", "n=6"),
+        ] {
             let settings = Settings::parse(&Vec::from_iter((!settings.is_empty()).then_some(settings))).unwrap();
             let instance = system(name).unwrap().build(&settings).unwrap();
             for method in METHODS.iter().filter(|m| !m.is_implicit() && (m.momenta.is_none() || instance.separable)) {
@@ -207,8 +217,7 @@ mod tests {
             u.resize(map.in_dim(), 2.0);
             let (mut out, mut scratch) = (vec![0.0; map.out_dim()], vec![0.0; map.scratch_len()]);
             map.eval(&instance.params, Block::new(&u, 1), BlockMut::new(&mut out, 1), &mut scratch);
-            let problem =
-                Problem { start_times: &[2.0], starts: &instance.start, row_ptr: &[0, 1], times: &[2.25] };
+            let problem = Problem { start_times: &[2.0], starts: &instance.start, row_ptr: &[0, 1], times: &[2.25] };
             let options = Options::fixed(method, 0.25);
             let whole = solve(instance.field().unwrap(), &instance.params, &problem, &options).unwrap();
             assert_eq!(out, whole.states, "{name}");
@@ -230,8 +239,7 @@ mod tests {
             let (mut strided, mut carried) = (state.clone(), frame.clone());
             let clock = (1.5, if step_map.is_some() { 0.01 } else { 1.0 });
             let offer = map.strider().unwrap();
-            let going =
-                Going { starts, first: 3, steps, clock, state: &mut strided, frame: &mut carried };
+            let going = Going { starts, first: 3, steps, clock, state: &mut strided, frame: &mut carried };
             offer.small.stride(&instance.params, offer.method, going);
             let mut scratch = vec![0.0; map.scratch_len() * tangents * starts];
             let mut slab = vec![0.0; map.slab_len() * starts];

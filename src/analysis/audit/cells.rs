@@ -71,4 +71,3 @@ impl<'a, T: Real> SumRule<'a, T> {
         Some(Self { name: "identity of the cell", tolerance: EXACT, cost, rule: Box::new(rule) })
     }
 }
-

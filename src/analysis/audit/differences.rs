@@ -45,8 +45,7 @@ pub fn jacobian(system: &Stepped<f64>, start: &[f64], warmup: u64, apart: u64, s
             out
         };
         let (right, left) = (side(1.0), side(-1.0));
-        let apart_by: Vec<f64> =
-            (0..dim).map(|i| (right[i] - left[i]) / (2.0 * width) - slope[i]).collect();
+        let apart_by: Vec<f64> = (0..dim).map(|i| (right[i] - left[i]) / (2.0 * width) - slope[i]).collect();
         errors.push(length(&apart_by) / length(&slope).max(f64::MIN_POSITIVE));
         replay.go();
         if point + 1 < POINTS {

@@ -10,8 +10,10 @@ pub use differences::jacobian;
 pub use sums::{SumRule, sum};
 pub use trajectories::{Separation, leading, separate};
 
-use super::Spectrum;
+use super::{Run, Spectrum};
+use crate::Real;
 use crate::io::json;
+use replay::Replay;
 use serde::Serialize;
 
 /// Something that must hold, and whether it does.
@@ -42,6 +44,13 @@ impl Check {
     }
 }
 
+/// The sum of all exponents against one that is known exactly; a numerical step may be off by 1e-4.
+pub fn known_sum(spectrum: &Spectrum, sum: f64) -> Check {
+    let errors = if spectrum.sum_error.is_finite() { 4.0 * spectrum.sum_error } else { 0.0 };
+    let note = "the sum that this system has exactly";
+    Check::new("known sum", spectrum.sum, sum, 1e-4 * sum.abs().max(1.0) + errors, note.into())
+}
+
 /// At least so many exponents are zero: one for the direction of a flow that does not rest, two for each quantity that a
 /// symplectic flow conserves.
 pub fn zeros(spectrum: &Spectrum, expected: usize) -> Check {
@@ -64,11 +73,27 @@ pub fn pairs(spectrum: &Spectrum, sum: f64) -> Option<Check> {
         return None;
     }
     let off = |i: usize| spectrum.exponents[i] + spectrum.exponents[spectrum.dim - 1 - i] - sum;
-    let worst = (0..spectrum.dim.div_ceil(2)).map(off).fold(0.0, |worst: f64, x| if x.abs() > worst.abs() { x } else { worst });
+    let worst =
+        (0..spectrum.dim.div_ceil(2)).map(off).fold(0.0, |worst: f64, x| if x.abs() > worst.abs() { x } else { worst });
     let time = spectrum.steps as f64 * spectrum.unit.abs();
     let size = spectrum.exponents.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
     // Tangents of a pair may grow against each other by some nats, however long the run; and the errors of a pair's two
     // exponents are those of finite frames.
     let tolerance = 10.0 / time + 1e-4 * size;
     Some(Check::new("pairs", sum + worst, sum, tolerance, "the pair farthest from the sum that all must have".into()))
+}
+
+/// Whether the first start still moves at the end of a run: a state at rest has no zero exponent.
+pub fn is_moving<T: Real>(run: &Run<T>) -> bool {
+    let Some(walk) = run.walks().next() else { return false };
+    let state: Vec<T> = walk.state().data.iter().step_by(walk.starts()).copied().collect();
+    let mut replay = Replay::new(run.system(), &state);
+    replay.step = walk.step();
+    if run.system().length().is_some_and(|length| replay.step >= length) {
+        return true;
+    }
+    replay.look();
+    let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+    let moved = norm(&mut replay.next.iter().zip(&state).map(|(a, b)| a.f64() - b.f64()));
+    moved > 1e-9 * (1e-3 + norm(&mut state.iter().map(|x| x.f64()))) * run.system().clock.step.abs().min(1.0)
 }

@@ -55,7 +55,7 @@ pub fn separate(system: &Stepped<f64>, start: &[f64], warmup: u64, steps: u64, e
         sum += (length / distance).ln();
         place(&one, &mut two, &apart);
         if (count + 1) % block == 0 {
-            blocks.push(sum / (block * every) as f64 / system.clock.step.abs());
+            blocks.push(sum / (block * every) as f64 / system.duration());
             sum = 0.0;
         }
     }
@@ -73,13 +73,16 @@ pub fn leading(spectrum: &Spectrum, system: &Stepped<f64>, start: &[f64], steps:
     } else {
         (spectrum.warmup.max(quarter), steps)
     };
-    let rate = (first * system.clock.step).abs().max(1e-9);
+    let rate = (first * system.duration()).abs().max(1e-9);
     let every = ((DRIFT / rate) as u64).clamp(1, (counted / BLOCKS).clamp(1, 1000));
     let found = separate(system, start, warmup, counted, every, seed);
-    let time = counted as f64 * system.clock.step.abs();
+    let time = counted as f64 * system.duration();
     let errors = |x: f64| if x.is_finite() { x * x } else { 0.0 };
     let spread = (errors(found.standard_error) + errors(spectrum.standard_errors[0])).sqrt();
     let tolerance = 4.0 * spread + 12.0 / time + 1e-4 * first.abs();
-    let note = format!("two trajectories over {counted} steps, set back every {every}; standard error {:.1e}", found.standard_error);
+    let note = format!(
+        "two trajectories over {counted} steps, set back every {every}; standard error {:.1e}",
+        found.standard_error
+    );
     Check::new("leading exponent", found.exponent, first, tolerance, note)
 }

@@ -101,7 +101,12 @@ impl<T: Real> Qr<T> {
             transposed_copy(&self.q, (dim, 1), frame, (columns, dim));
         } else {
             for (j, column) in self.q.chunks_exact(dim).enumerate() {
-                frame.iter_mut().skip(j * frames + f).step_by(columns * frames).zip(column).for_each(|(to, &x)| *to = x);
+                frame
+                    .iter_mut()
+                    .skip(j * frames + f)
+                    .step_by(columns * frames)
+                    .zip(column)
+                    .for_each(|(to, &x)| *to = x);
             }
         }
     }
