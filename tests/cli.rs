@@ -259,6 +259,30 @@ fn a_simulation_that_cannot_go_on_is_code_1_with_the_part_before_it_written() {
 }
 
 #[test]
+fn simulate_follows_a_fitted_model_from_known_and_given_starts() {
+    let folder = Folder::new();
+    short_fit(&folder, &[]);
+    let at = ["--at", "1900:1904:2", "--json"];
+    let simulate = |more: &[&str]| {
+        let run = flowmap(&folder).args(["simulate", "--model", "out"]).args(at).args(more).assert().success();
+        (serde_json::from_slice::<Value>(&run.get_output().stdout).unwrap(), trajectory(&folder).1)
+    };
+    let (report, known) = simulate(&[]);
+    assert!(report["start_time"] == 1900.0 && report["rows"] == 3 && report["failure"].is_null(), "{report}");
+    let start = known[0][1..].iter().map(f64::to_string).collect::<Vec<_>>().join(",");
+    let (_, given) = simulate(&["--start", &start, "--method", "dop853", "--rtol", "1e-8", "--atol", "1e-8"]);
+    for (a, b) in known.iter().flatten().zip(given.iter().flatten()) {
+        approx::assert_relative_eq!(*a, *b, max_relative = 1e-2);
+    }
+    for bad in
+        [&["--start", "1"][..], &["--start=-1,2"], &["--series", "x"], &["--start-time", "1910"], &["--set", "a=1"]]
+    {
+        flowmap(&folder).args(["simulate", "--model", "out"]).args(at).args(bad).assert().code(2);
+    }
+    flowmap(&folder).arg("simulate").assert().code(2);
+}
+
+#[test]
 fn systems_lists_all_and_tells_of_each() {
     let folder = Folder::new();
     let output = |args: &[&str]| {
@@ -332,7 +356,7 @@ fn the_examples_of_every_help_page_run_from_the_root() {
             count += 1;
         }
     }
-    assert_eq!(count, 18);
+    assert_eq!(count, 19);
 }
 
 #[test]

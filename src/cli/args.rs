@@ -166,7 +166,7 @@ pub struct PredictArgs {
     /// Times from a CSV file: a time column, and a series column if they differ by series
     #[arg(long, value_name = "TIMES.csv", conflicts_with = "at", value_hint = ValueHint::FilePath)]
     pub at_file: Option<PathBuf>,
-    /// Integrate with another method than the fit: euler, rk4, dopri5, tsit5, or ode-solvers-dopri5 as a check
+    /// Integrate with another method than the fit, such as rk4 or dop853, or ode-solvers-dopri5 as a check
     #[arg(long, value_name = "NAME")]
     pub method: Option<String>,
     /// Relative tolerance of the integration
@@ -175,15 +175,16 @@ pub struct PredictArgs {
     /// Absolute tolerance of the integration, in training standard deviations
     #[arg(long, value_name = "X")]
     pub atol: Option<f64>,
-    /// Step of euler and rk4, in the file's unit of time
+    /// Steps of this length, in the file's unit of time
     #[arg(long, value_name = "X")]
     pub step: Option<f64>,
 }
 
-/// Follows a named system, a flow or a map, from a start.
+/// Follows a named system, a flow or a map, or a fitted model from a start.
 ///
-/// Without --start and --at from the system's usual start over a span that shows what it does. A flow is integrated from
-/// the start time on, a map is iterated; its times are numbers of steps.
+/// Without --start and --at from the system's usual start over a span that shows what it does, or from a fitted model's
+/// first known start over the span it was fitted to. A flow is integrated from the start time on, a map is iterated; its
+/// times are numbers of steps. A fitted model's times and channels have the units of its data.
 ///
 /// Writes trajectory.csv and trajectory.svg; where the trajectory cannot be followed to the end, the part before.
 #[derive(Args, Debug)]
@@ -192,20 +193,29 @@ Examples, from the repository's root:
   flowmap simulate --system lorenz63
   flowmap simulate --system van-der-pol --set mu=5 --start 0.1,0 --at 0:60:0.05 --method dopri5
   flowmap simulate --system pendulum --set damping=0 --method verlet --step 0.05
-  flowmap simulate --system henon --at 0:10000:1")]
+  flowmap simulate --system henon --at 0:10000:1
+
+And after `flowmap fit data/lynx_hare.csv --holdout 0.2`:
+  flowmap simulate --model out/fit --start 30,4 --at 1900:1950:0.1 --method dop853")]
 pub struct SimulateArgs {
     /// The system; `flowmap systems` lists them
-    #[arg(long, value_name = "NAME")]
-    pub system: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "model")]
+    pub system: Option<String>,
     /// A parameter of the system; may come several times
     #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     pub set: Vec<String>,
-    /// The start, one number a component [default: the system's usual one]
+    /// The folder of a fit, instead of a system
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["system", "set"], value_hint = ValueHint::DirPath)]
+    pub model: Option<PathBuf>,
+    /// The series whose first known start a fitted model is followed from [default: the first]
+    #[arg(long, value_name = "NAME", requires = "model")]
+    pub series: Option<String>,
+    /// The start, one number a component or channel [default: the usual one]
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', allow_hyphen_values = true)]
     pub start: Option<Vec<f64>>,
-    /// Time of the start, or number of its step
-    #[arg(long, value_name = "T", default_value_t = 0.0, allow_hyphen_values = true)]
-    pub start_time: f64,
+    /// Time of the start, or number of its step [default: 0, or that of a fitted model's start]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub start_time: Option<f64>,
     /// Times from START to END in steps of STEP [default: a span that shows what the system does]
     #[arg(long, value_name = "START:END:STEP", allow_hyphen_values = true, value_parser = grid)]
     pub at: Option<[f64; 3]>,

@@ -210,7 +210,15 @@ pub fn write_trajectory(
         points,
         remark,
     };
-    write(folder, "trajectory.svg", &trajectory_figure(&figure)?)
+    write_figure(folder, &figure)
+}
+
+/// `trajectory.svg`.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_figure(folder: &OutputFolder, figure: &TrajectoryFigure) -> Result<()> {
+    write(folder, "trajectory.svg", &trajectory_figure(figure)?)
 }
 
 /// `spectrum.svg`: exponents with their errors, and how they converged.

@@ -14,6 +14,7 @@ mod progress;
 mod report;
 mod settings;
 mod simulate;
+mod simulate_model;
 mod systems;
 mod tables;
 

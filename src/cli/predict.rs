@@ -52,19 +52,7 @@ struct Subject {
 /// written as far as it goes.
 pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()> {
     let (mut fitted, config) = load(&args.model)?;
-    let method = args.method.clone().unwrap_or_else(|| fitted.solver.method.clone());
-    let independent = Independent::named(&method);
-    if independent.is_none() {
-        fitted.solver.method.clone_from(&method);
-        // Whoever names another method or tolerance means steps of its own choice, unless a step is named too.
-        let chosen = args.method.is_some() || args.rtol.is_some() || args.atol.is_some();
-        let adaptive = solve::method(&method)?.error.is_some();
-        fitted.solver.step = args.step.or(fitted.solver.step.filter(|_| !(chosen && adaptive)));
-    }
-    fitted.solver.rtol = args.rtol.unwrap_or(fitted.solver.rtol);
-    fitted.solver.atol = args.atol.unwrap_or(fitted.solver.atol);
-    fitted.solver.options(fitted.scaling.time_unit)?;
-
+    let method = choose_method(&mut fitted, args.method.as_deref(), [args.rtol, args.atol, args.step])?;
     let subject = match &args.data {
         Some(path) => condition(path, &fitted, &config.data, console)?,
         None => {
@@ -80,12 +68,7 @@ pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()>
         ));
     }
     let slices: Vec<&[f64]> = at.iter().map(Vec::as_slice).collect();
-    let prediction = if let Some(independent) = independent {
-        let tolerances = (fitted.solver.rtol, fitted.solver.atol);
-        fitted.predict_independently(independent, &subject.anchors, &slices, tolerances)?
-    } else {
-        fitted.predict(&subject.anchors, &slices)?
-    };
+    let prediction = follow(&fitted, &method, &subject.anchors, &slices)?;
 
     let out = common.out.clone().unwrap_or_else(|| "out/predict".into());
     keep_fit(&args.model, &out)?;
@@ -112,7 +95,37 @@ pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()>
     }
 }
 
-fn load(folder: &Path) -> Result<(Fitted, FitConfig)> {
+/// Lets options override how a fitted model is integrated, and returns the name of the method.
+pub(super) fn choose_method(
+    fitted: &mut Fitted,
+    named: Option<&str>,
+    [rtol, atol, step]: [Option<f64>; 3],
+) -> Result<String> {
+    let method = named.map_or_else(|| fitted.solver.method.clone(), String::from);
+    if Independent::named(&method).is_none() {
+        fitted.solver.method.clone_from(&method);
+        // Whoever names another method or tolerance means steps of its own choice, unless a step is named too.
+        let chosen = named.is_some() || rtol.is_some() || atol.is_some();
+        let adaptive = solve::method(&method)?.error.is_some();
+        fitted.solver.step = step.or(fitted.solver.step.filter(|_| !(chosen && adaptive)));
+    }
+    fitted.solver.rtol = rtol.unwrap_or(fitted.solver.rtol);
+    fitted.solver.atol = atol.unwrap_or(fitted.solver.atol);
+    fitted.solver.options(fitted.scaling.time_unit)?;
+    Ok(method)
+}
+
+/// Follows a fitted model from its anchors with the method of that name.
+pub(super) fn follow(fitted: &Fitted, method: &str, anchors: &[Anchor], at: &[&[f64]]) -> Result<Prediction> {
+    match Independent::named(method) {
+        Some(independent) => {
+            fitted.predict_independently(independent, anchors, at, (fitted.solver.rtol, fitted.solver.atol))
+        }
+        None => fitted.predict(anchors, at),
+    }
+}
+
+pub(super) fn load(folder: &Path) -> Result<(Fitted, FitConfig)> {
     let fitted = Fitted::load(&folder.join("model.safetensors"))?;
     let path = folder.join("config.toml");
     let config = FitConfig::read(&path)?;

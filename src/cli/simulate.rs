@@ -2,7 +2,7 @@
 
 use super::args::{Common, SimulateArgs, SolverArgs};
 use super::console::{Console, short};
-use super::{figures, tables};
+use super::{figures, simulate_model, tables};
 use crate::dynamics::systems::{Instance, Kind, Settings, system};
 use crate::io::OutputFolder;
 use crate::io::table::Cell;
@@ -74,23 +74,27 @@ enum Way {
     },
 }
 
-/// Follows a named system.
+/// Follows a named system or a fitted model.
 ///
 /// # Errors
 /// If an input cannot be used or nothing can be written; a trajectory that could not be followed, after the files are
 /// written as far as it goes.
 pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()> {
-    let instance = build(&args.system, &args.set, common)?;
+    let name = match (&args.system, &args.model) {
+        (Some(name), _) => name,
+        (None, Some(model)) => return simulate_model::run(model, args, common, console),
+        (None, None) => return Err(Error::config("nothing to follow is named", "give --system NAME or --model DIR")),
+    };
+    let instance = build(name, &args.set, common)?;
     let name = instance.system.name;
     let way = Way::of(&args.solver, &instance)?;
-    let start = start(args.start.as_ref(), &instance)?;
+    let (start, start_time) = (start(args.start.as_ref(), &instance)?, args.start_time.unwrap_or(0.0));
     let times = times(args, &instance)?;
     if times.len().saturating_mul(instance.dim()) > MOST_CELLS {
         let what = format!("{} rows of {} components are too many", times.len(), instance.dim());
         return Err(Error::config(what, "ask for fewer times"));
     }
-    let problem =
-        Problem { start_times: &[args.start_time], starts: &start, row_ptr: &[0, times.len()], times: &times };
+    let problem = Problem { start_times: &[start_time], starts: &start, row_ptr: &[0, times.len()], times: &times };
     let begun = Instant::now();
     let solution = way.follow(&instance, &problem)?;
     let wall_seconds = begun.elapsed().as_secs_f64();
@@ -123,7 +127,7 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
         parameters: instance.system.parameters.iter().map(|p| p.name).zip(instance.values.iter().copied()).collect(),
         seed: common.seed.unwrap_or(0),
         start: &start,
-        start_time: args.start_time,
+        start_time,
         method,
         rtol,
         atol,
@@ -175,26 +179,14 @@ pub fn start(given: Option<&Vec<f64>>, instance: &Instance) -> Result<Vec<f64>> 
 }
 
 fn times(args: &SimulateArgs, instance: &Instance) -> Result<Vec<f64>> {
-    let from = args.start_time;
+    let from = args.start_time.unwrap_or(0.0);
     if !from.is_finite() {
         return Err(Error::config(format!("--start-time is {from}"), "give a finite number"));
     }
-    let times = match (args.at, &args.at_file) {
-        (Some([start, end, step]), _) => stepped(start, end, step)?,
-        (None, Some(path)) => match read_times(path, "time", None)? {
-            RequestedTimes::All(times) => times,
-            RequestedTimes::BySeries(_) => {
-                return Err(Error::format(
-                    path,
-                    "it has a column of series",
-                    "give times alone, there is one trajectory",
-                ));
-            }
-        },
-        (None, None) => {
-            let span = instance.system.span;
-            stepped(from, from + span.end, span.step)?
-        }
+    let span = instance.system.span;
+    let times = match requested_times(args)? {
+        Some(times) => times,
+        None => stepped(from, from + span.end, span.step)?,
     };
     match times.first() {
         Some(first) if *first < from => {
@@ -202,6 +194,21 @@ fn times(args: &SimulateArgs, instance: &Instance) -> Result<Vec<f64>> {
             Err(Error::config(what, "ask for later times, or give an earlier --start-time"))
         }
         _ => Ok(times),
+    }
+}
+
+/// The times asked for, if any are.
+pub(super) fn requested_times(args: &SimulateArgs) -> Result<Option<Vec<f64>>> {
+    match (args.at, &args.at_file) {
+        (Some([start, end, step]), _) => stepped(start, end, step).map(Some),
+        (None, Some(path)) => match read_times(path, "time", None)? {
+            RequestedTimes::All(times) => Ok(Some(times)),
+            RequestedTimes::BySeries(_) => {
+                let what = "it has a column of series";
+                Err(Error::format(path, what, "give times alone, there is one trajectory"))
+            }
+        },
+        (None, None) => Ok(None),
     }
 }
 
@@ -231,7 +238,7 @@ impl Way {
         let max_steps = args.max_steps.unwrap_or(usual);
         let spec = SolverSpec { method: method.into(), rtol, atol, step: args.step, max_steps };
         let options = spec.options(1.0)?;
-        if options.method.momenta.is_some() && !instance.separable {
+        if matches!(options.method.kind, solve::Kind::Partitioned(_)) && !instance.separable {
             let what = format!("{method} is for separable systems, and {name} is none at these parameters");
             return Err(Error::config(what, "choose another method; `flowmap systems NAME` says what is separable"));
         }

@@ -59,7 +59,9 @@ impl ParamSpec {
 /// In `jvp` and `vjp` a block may have several groups of lanes, `groups · points` in all: lane `j·points + p` belongs to
 /// point `p`. So a slab of one point takes any number of tangents, and a slab of many points one tangent each.
 ///
-/// A lane's result has the same bits whatever stands beside it. [`testkit`](super::testkit) checks all of this.
+/// A lane's result has the same bits whatever stands beside it, and a slab of zeros with a cotangent of zeros gives zeros:
+/// so lanes whose numbers are no longer finite are taken out of a sum. [`testkit`](super::testkit) checks values,
+/// derivatives and bits; that nothing is allocated is the author's care.
 pub trait Component<T: Real>: Send + Sync {
     /// Rows of the argument block.
     fn in_dim(&self) -> usize;
@@ -99,8 +101,9 @@ pub trait Component<T: Real>: Send + Sync {
         scratch: &mut [T],
     );
 
-    /// The component's offer to take a solver's steps in vector lanes, if it makes one: [`Lift`](super::Lift) and
-    /// [`Swept`](super::Swept) do.
+    /// The component's offer to take a solver's steps in vector lanes: [`Lift`](super::Lift) and [`Swept`](super::Swept)
+    /// make one, all others leave this as it is.
+    #[doc(hidden)]
     fn marcher(&self) -> Option<Marcher<'_, T>> {
         None
     }

@@ -5,8 +5,8 @@
 //! implements [`SmallField`] instead, once, generically over the scalar, and [`Lift`] makes a component of it.
 
 mod at_rest;
-mod combine;
 mod component;
+mod compose;
 mod dual;
 mod field;
 mod lift;
@@ -18,8 +18,8 @@ pub mod systems;
 pub mod testkit;
 
 pub use at_rest::AtRest;
-pub use combine::{Beside, Chain, Identity, Sum};
 pub use component::{Component, ParamSpec, Tangent};
+pub use compose::{Beside, Chain, Identity, Sum};
 pub use dual::{Dual, Scalar};
 pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
 pub use lift::{Lift, LiftMap, SmallField, SmallMap, Swept};

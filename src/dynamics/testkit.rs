@@ -1,7 +1,7 @@
 //! What every component must satisfy, as one function: JVP against finite differences, VJP against JVP by the
 //! dot-product identity, a batch against its lanes one by one to the last bit, `linearize` against `eval`.
 
-use super::{Component, Tangent};
+use super::{Component, ParamSpec, Tangent};
 use crate::Real;
 use crate::linalg::{Block, BlockMut};
 use rand::{RngExt, SeedableRng};
@@ -99,9 +99,16 @@ pub fn check<T: Real, C: Component<T> + ?Sized>(
     if params.len() != n_params {
         return Err(format!("{n_params} parameters declared, {} given", params.len()));
     }
-    let declared: usize = component.params("").iter().map(|spec| spec.len()).sum();
+    let arrays = component.params("prefix.");
+    let declared: usize = arrays.iter().map(|spec| spec.len()).sum();
     if declared != n_params {
         return Err(format!("param_count is {n_params} but the named arrays hold {declared}"));
+    }
+    let wrong = |&(k, spec): &(usize, &ParamSpec)| {
+        !spec.name.starts_with("prefix.") || arrays[..k].iter().any(|other| other.name == spec.name)
+    };
+    if let Some((_, spec)) = arrays.iter().enumerate().find(wrong) {
+        return Err(format!("the array's name {} comes twice or lacks its prefix", spec.name));
     }
     let epsilon = T::default_epsilon().f64();
 
@@ -115,6 +122,10 @@ pub fn check<T: Real, C: Component<T> + ?Sized>(
     let (out_linearized, slab) = of.linearize(&u, lanes);
     let pushed = of.jvp(&slab, lanes, &du, Some(&dp), lanes);
     let (pulled, _) = of.vjp(&slab, lanes, &w, lanes);
+    let nothing = of.vjp(&vec![T::zero(); slab.len()], lanes, &vec![T::zero(); w.len()], lanes);
+    if nothing.0.iter().chain(&nothing.1).any(|&x| x != T::zero()) {
+        return Err("a slab and a cotangent of zeros give something else than zeros".into());
+    }
     for lane in 0..lanes {
         let alone = lane_of(&u, lanes, lane);
         same_bits("eval", lane, &lane_of(&out, lanes, lane), &of.eval(params, &alone, 1))?;
@@ -233,6 +244,15 @@ mod tests {
         }
     }
 
+    /// Has a derivative at zero, too, where [`AtRest`] looks.
+    struct Smooth;
+    impl SmallField<2, 3> for Smooth {
+        #[inline(always)]
+        fn rhs<S: Scalar>(&self, t: S, y: [S; 2], p: [S; 3]) -> [S; 2] {
+            [p[0] + y[1].tanh(), p[1] * (y[0] + p[2]).sin() - y[1] * t]
+        }
+    }
+
     #[test]
     fn a_lifted_field_and_every_combinator_pass() {
         let field = || Lift::<_, 2, 3>(Forced);
@@ -242,7 +262,7 @@ mod tests {
             let p = [0.7, -0.4, 1.1, 0.2, 0.5, -0.9];
             check::<f64, _>(&Sum::new::<f64>(field(), field()).unwrap(), &p, 1.0, seed).unwrap();
             check::<f64, _>(&Beside::new(field(), field()), &p, 1.0, seed).unwrap();
-            check::<f64, _>(&AtRest(field()), &p[..3], 1.0, seed).unwrap();
+            check::<f64, _>(&AtRest(Lift::<_, 2, 3>(Smooth)), &p[..3], 1.0, seed).unwrap();
             check::<f64, _>(&Swept::<_, 2, 3>(Forced), &[], 1.0, seed).unwrap();
             check::<f32, _>(&Swept::<_, 2, 3>(Forced), &[], 1.0, seed).unwrap();
             let timed = Beside::new(field(), Identity(1));

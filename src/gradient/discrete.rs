@@ -1,8 +1,8 @@
 //! The exact discrete gradient of a loss that is a sum over trajectories.
 
 use super::pull;
-use crate::dynamics::{Field, Inputs};
-use crate::solve::{Options, Problem, Recording, Report, Shifted, integrate, map_chunks};
+use crate::dynamics::Field;
+use crate::solve::{CHUNK, Options, Problem, Recording, Report, integrate, map_problem};
 use crate::{Real, Result};
 
 /// A loss with its gradient.
@@ -19,7 +19,8 @@ pub struct Gradient<T> {
 }
 
 /// The gradient of `Σ_s loss(s, states of s)`. `loss` gets a trajectory's number and its output states (`rows × dim`),
-/// writes their cotangents (the same layout, zeroed before), and returns its value.
+/// writes their cotangents (the same layout, zeroed before), and returns its value. Rows beyond the event that stopped a
+/// trajectory are NaN: leave their cotangents at zero.
 ///
 /// `recording` says what each chunk keeps; it is cloned for each, so give a fresh one. The result has the same bits for
 /// any number of threads.
@@ -36,13 +37,9 @@ pub fn gradient<T: Real>(
 ) -> Result<Gradient<T>> {
     let dim = field.state_dim();
     problem.check(dim)?;
-    let parts = map_chunks(problem.len(), |range| -> Result<Gradient<T>> {
-        let (first, mut row_ptr) = (range.start, Vec::new());
-        let shifted = field.inputs.map(|inputs| Shifted { inputs, by: first });
-        let part = problem.part(range, dim, &mut row_ptr);
-        let field = Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field };
+    let parts = map_problem(field, problem, CHUNK, |first, field, part| -> Result<Gradient<T>> {
         let mut recording = recording.clone();
-        let solution = integrate(field, params, &part, options, &mut recording)?;
+        let solution = integrate(field, params, part, options, &mut recording)?;
         let mut bar = vec![T::zero(); solution.states.len()];
         let mut sum = 0.0;
         for (s, report) in solution.reports.iter().enumerate() {
@@ -52,7 +49,7 @@ pub fn gradient<T: Real>(
             }
         }
         let mut by_params = vec![T::zero(); params.len()];
-        let starts = pull(field, params, &part, options, &mut recording, &bar, &mut by_params)?;
+        let starts = pull(field, params, part, options, &mut recording, &bar, &mut by_params)?;
         Ok(Gradient { loss: sum, params: by_params, starts, reports: solution.reports })
     });
     let mut whole =

@@ -14,8 +14,8 @@ use crate::{Error, Real, Result};
 /// trajectory after another. Events and jumps are passed by the transposes of their saltation matrices.
 ///
 /// Field, parameters, problem and options must be those of the forward pass. A tape and checkpoints give the same bits.
-/// Cost: one VJP a recorded evaluation, and with checkpoints one more forward pass. Rows that a trajectory did not reach
-/// take no part; give them zero.
+/// Cost: one VJP a recorded evaluation, and with checkpoints one more forward pass. What is given for rows that a trajectory
+/// did not reach is not read.
 ///
 /// # Errors
 /// If nothing was recorded or sizes differ.
@@ -68,11 +68,13 @@ pub fn pull_with_events<T: Real>(
             ));
         }
         Recording::Tape(tape) => {
+            tape.start.check(problem.times.len())?;
             pass.check_occurrences(tape.occurrences())?;
             pass.rounds(&mut engine.stepper, tape);
             pass.start(&engine.stepper, &tape.start, &mut starts_bar);
         }
         Recording::Checkpoints(checkpoints) => {
+            checkpoints.start.check(problem.times.len())?;
             pass.check_occurrences(checkpoints.occurrences)?;
             // The replayed stretches write their outputs and counts here; they are known already.
             let mut again = Solution {

@@ -49,6 +49,7 @@ pub fn push<T: Real>(
     if let Some(direction) = params_dot.filter(|d| d.len() != groups * count) {
         return Err(Error::shape("parameter tangents", groups * count, direction.len()));
     }
+    tape.start.check(problem.times.len())?;
     let (rows, happened) = (problem.times.len(), tape.occurrences());
     let mut out = Pushed {
         outputs: vec![T::zero(); groups * rows * dim],

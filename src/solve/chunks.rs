@@ -15,7 +15,24 @@ pub fn map_chunks<V: Send>(count: usize, work: impl Fn(Range<usize>) -> V + Sync
     map_parts(count, CHUNK, work)
 }
 
-/// The same for parts of any size.
+/// Calls `work` for each part of a problem, of `size` trajectories, with the number of its first trajectory and the field
+/// with that part's inputs.
+pub(crate) fn map_problem<T: Real, V: Send>(
+    field: Field<T>,
+    problem: &Problem<T>,
+    size: usize,
+    work: impl Fn(usize, Field<T>, &Problem<T>) -> V + Sync,
+) -> Vec<V> {
+    map_parts(problem.len(), size, |range| {
+        let (first, mut row_ptr) = (range.start, Vec::new());
+        let shifted = field.inputs.map(|inputs| Shifted { inputs, by: first });
+        let part = problem.part(range, field.state_dim(), &mut row_ptr);
+        let field = Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field };
+        work(first, field, &part)
+    })
+}
+
+/// The same as [`map_chunks`] for parts of any size.
 fn map_parts<V: Send>(count: usize, size: usize, work: impl Fn(Range<usize>) -> V + Sync) -> Vec<V> {
     let chunks = count.div_ceil(size);
     let range = |chunk: usize| chunk * size..count.min((chunk + 1) * size);
@@ -26,9 +43,9 @@ fn map_parts<V: Send>(count: usize, size: usize, work: impl Fn(Range<usize>) -> 
 }
 
 /// Inputs of a part of the trajectories.
-pub(crate) struct Shifted<'a, T> {
-    pub inputs: &'a dyn Inputs<T>,
-    pub by: usize,
+struct Shifted<'a, T> {
+    inputs: &'a dyn Inputs<T>,
+    by: usize,
 }
 
 impl<T: Real> Inputs<T> for Shifted<'_, T> {
@@ -83,27 +100,12 @@ pub fn solve<T: Real>(field: Field<T>, params: &[T], problem: &Problem<T>, optio
         Some(_) => problem.len().div_ceil(rayon::current_num_threads()).clamp(1, ensemble::BATCH),
         None => CHUNK,
     };
-    let parts = map_parts(problem.len(), size, |range| {
-        let mut row_ptr = Vec::new();
-        let shifted = field.inputs.map(|inputs| Shifted { inputs, by: range.start });
-        let part = problem.part(range.clone(), dim, &mut row_ptr);
-        let first = range.start;
-        let field = Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field };
-        let mut part = match marcher {
-            Some(Marcher(kernel)) => ensemble::march(field, kernel, params, &part, options)?,
-            None => integrate(field, params, &part, options, &mut Recording::Nothing)?,
+    let parts = map_problem(field, problem, size, |first, field, part| {
+        let part = match marcher {
+            Some(Marcher(kernel)) => ensemble::march(field, kernel, params, part, options)?,
+            None => integrate(field, params, part, options, &mut Recording::Nothing)?,
         };
-        part.occurrences.iter_mut().for_each(|o| o.trajectory += first);
-        Ok(part)
+        Ok((first, part))
     });
-    let mut whole = Solution { states: Vec::new(), reports: Vec::new(), occurrences: Vec::new() };
-    for part in parts {
-        let part: Solution<T> = part?;
-        whole.states.extend(part.states);
-        whole.reports.extend(part.reports);
-        whole.occurrences.extend(part.occurrences);
-    }
-    // Within a chunk they are in the order in which they were met.
-    whole.occurrences.sort_by_key(|o| o.trajectory);
-    Ok(whole)
+    Solution::whole(parts)
 }

@@ -124,6 +124,21 @@ impl Options {
     }
 }
 
+/// Weight of the coarse estimate's mean square beside the fine one's (see [`Estimate`](super::Estimate)).
+pub(crate) const COARSE: f64 = 0.01;
+
+/// Steps of fixed length that are counted from one place: whole numbers up to 2²⁴ are exact in single precision.
+pub(crate) const COUNTED: usize = 1 << 20;
+
+/// The signed length of another attempt at `t` after a refused one of length `step`, `factor` times as long but not under
+/// `min_step`; none where that is no shorter, or too short to tell from rounding.
+pub(crate) fn shorter<T: Real>(t: T, step: T, factor: T, min_step: T) -> Option<T> {
+    let length = (step * factor).abs().max(min_step);
+    let rounding = T::of(16.0) * T::default_epsilon() * t.abs();
+    let shorter = length.copysign(step);
+    (rounding < length && length < step.abs() && t + shorter != t).then_some(shorter)
+}
+
 /// The step-size controller, lane by lane. It works with logarithms of scaled errors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Controller<T>(Pace<T>);
@@ -133,7 +148,7 @@ impl<T: Real> Controller<T> {
     pub const LOG_FLOOR: f64 = Pace::<T>::LOG_FLOOR;
 
     pub fn new(gains: Gains, coefficients: &Coefficients<T>) -> Self {
-        let order = coefficients.error_order as f64;
+        let order = coefficients.error_power as f64;
         let Gains { integral: i, proportional: p, derivative: d } = gains;
         let exponents = [-(i + p + d), p + 2.0 * d, -d].map(|x| T::of(x / order));
         Self(Pace { exponents, alone: T::of(-1.0 / order) })

@@ -39,6 +39,7 @@ pub(super) fn diagnose<T: Real>(
         }
         (Reason::NotFinite { .. } | Reason::StepUnderflow { .. }, _) if huge => Cause::BlowUp,
         (Reason::NotFinite { .. }, _) => Cause::FieldNotFinite,
+        (Reason::Unsolved, Control::Fixed { .. }) => Cause::Nonlinear,
         (Reason::StepUnderflow { .. } | Reason::Unsolved, _) => Cause::Rough,
         // The controller keeps a stiff problem's steps at the edge of the stability region.
         (Reason::TooManySteps, _) if strength(state, step.f64().abs()) > 0.5 * limit => Cause::Stiff,

@@ -1,6 +1,6 @@
 //! Rounds: every lane attempts a step of its own, side by side with the others.
 
-use super::control::Controller;
+use super::control::{COARSE, COUNTED, Controller, shorter};
 use super::diagnose::diagnose;
 use super::lanes::Lanes;
 use super::stepper::{Standing, Stepper};
@@ -30,8 +30,14 @@ pub(crate) struct Engine<'a, T: Real> {
 /// What becomes of an attempt.
 #[derive(Clone, Copy)]
 enum Verdict<T> {
-    Accept { log_error: T, factor: T },
-    Reject { factor: T },
+    Accept {
+        log_error: T,
+        factor: T,
+    },
+    /// To be tried again with this signed length.
+    Reject {
+        shorter: T,
+    },
     Fail(Reason),
 }
 
@@ -135,21 +141,22 @@ impl<'a, T: Real> Engine<'a, T> {
         };
         let mut square = mean_square(&self.estimate);
         if !self.coarse.is_empty() && square > T::zero() {
-            square = square * square / (square + T::of(0.01) * mean_square(&self.coarse));
+            square = square * square / (square + T::of(COARSE) * mean_square(&self.coarse));
         }
         let unsolved = self.stepper.unsolved[lane];
-        let log_error = if unsolved { T::of(f64::NAN) } else { Controller::log_error(square) };
-        if square <= T::one() && !unsolved && not_finite(&self.stepper.result).is_none() {
+        // The field at the result is the next step's first stage, whether or not the estimate weighs it.
+        let last = &self.stepper.stages[(self.stepper.method.stages - 1) * block..];
+        let lost = not_finite(&self.estimate).or_else(|| not_finite(&self.stepper.result)).or_else(|| not_finite(last));
+        let usable = !unsolved && lost.is_none();
+        let log_error = if usable { Controller::log_error(square) } else { T::of(f64::NAN) };
+        if usable && square <= T::one() {
             let factor = self.controller.after_accept(log_error, own.errors, own.just_rejected);
             return Verdict::Accept { log_error, factor };
         }
-        let factor = self.controller.after_reject(log_error);
-        let shorter = self.step[lane] * factor;
-        let smallest = T::of(16.0) * T::default_epsilon() * lanes.t[lane].abs();
-        if shorter.abs() > smallest.max(T::of(self.options.min_step)) && lanes.t[lane] + shorter != lanes.t[lane] {
-            return Verdict::Reject { factor };
+        if let Some(shorter) = self.shorter(lanes, lane, log_error) {
+            return Verdict::Reject { shorter };
         }
-        Verdict::Fail(match not_finite(&self.estimate) {
+        Verdict::Fail(match lost {
             Some(component) => Reason::NotFinite { component },
             None if unsolved => Reason::Unsolved,
             None => {
@@ -160,27 +167,50 @@ impl<'a, T: Real> Engine<'a, T> {
         })
     }
 
+    /// The length of another attempt after one with this error, if any is short enough to differ from it.
+    fn shorter(&self, lanes: &Lanes<T>, lane: usize, log_error: T) -> Option<T> {
+        let factor = self.controller.after_reject(log_error);
+        shorter(lanes.t[lane], self.step[lane], factor, T::of(self.options.min_step))
+    }
+
     /// Computes the stages that only the continuous extension needs, if a step that counts holds an output or may hold
-    /// an event.
-    fn extend(&mut self, lanes: &Lanes<T>, tape: Option<&mut Tape<T>>) {
-        let extra = self.stepper.method.extra;
+    /// an event. Where they are not finite the step does not count.
+    fn extend(&mut self, lanes: &Lanes<T>, mut tape: Option<&mut Tape<T>>) {
+        let (extra, count) = (self.stepper.method.extra, lanes.ids.len());
         if extra == 0 {
             return;
         }
-        let mut any = false;
-        for lane in 0..lanes.ids.len() {
-            if let Verdict::Accept { .. } = self.verdicts[lane]
+        let needs = |lane: usize| {
+            matches!(self.verdicts[lane], Verdict::Accept { .. })
                 && (!self.stepper.field.events.is_empty() || self.has_output_within(lanes, lane))
-            {
-                self.stepper.evaluations[lane] += extra;
-                any = true;
-            }
+        };
+        let needed: Vec<bool> = (0..count).map(needs).collect();
+        if !needed.contains(&true) {
+            return;
         }
-        if any {
-            // Counted only where it was needed: what a trajectory costs does not depend on its company.
-            let counted = self.stepper.evaluations.clone();
-            self.stepper.extra_stages(standing(lanes), &self.step[..lanes.ids.len()], tape);
-            self.stepper.evaluations = counted;
+        // Counted only where it was needed: what a trajectory costs does not depend on its company.
+        let mut counted = self.stepper.evaluations.clone();
+        (0..count).filter(|&lane| needed[lane]).for_each(|lane| counted[lane] += extra);
+        self.stepper.extra_stages(standing(lanes), &self.step[..count], tape.as_deref_mut());
+        self.stepper.evaluations = counted;
+        let slabs = (self.stepper.method.stages - 1) * self.stepper.field.component.slab_len() * count;
+        let (dim, first) = (self.stepper.dim(), self.stepper.method.stages * self.stepper.dim() * count);
+        for (lane, needed) in needed.into_iter().enumerate() {
+            let mut mine = (first + lane..first + extra * dim * count).step_by(count);
+            let lost = mine.find(|&i| !self.stepper.stages[i].is_finite());
+            if !needed && let Some(tape) = tape.as_deref_mut() {
+                scrub(tape, lane, count, slabs);
+            } else if needed && let Some(i) = lost {
+                let component = (i - first) / count % dim;
+                let again = match self.options.control {
+                    Control::Adaptive { .. } => self.shorter(lanes, lane, T::of(f64::NAN)),
+                    Control::Fixed { .. } => None,
+                };
+                self.verdicts[lane] = match again {
+                    Some(shorter) => Verdict::Reject { shorter },
+                    None => Verdict::Fail(Reason::NotFinite { component }),
+                };
+            }
         }
     }
 
@@ -206,10 +236,10 @@ impl<'a, T: Real> Engine<'a, T> {
                     log.push((id, lanes.t[lane], lanes.y.iter().skip(lane).step_by(count).copied().collect()));
                 }
             }
-            Verdict::Reject { factor } => {
+            Verdict::Reject { shorter } => {
                 report.rejected += 1;
                 let own = &mut lanes.own[lane];
-                own.h = self.step[lane] * factor;
+                own.h = shorter;
                 own.just_rejected = true;
             }
             Verdict::Fail(reason) => self.fail(lanes, lane, reason, solution),
@@ -218,7 +248,7 @@ impl<'a, T: Real> Engine<'a, T> {
             tape.steps.push(self.step[lane]);
             tape.outcomes.push(outcome);
             if outcome == Outcome::Refused {
-                scrub(tape, lane, count);
+                scrub(tape, lane, count, 0);
             }
         }
         if !lanes.own[lane].done && lanes.own[lane].attempts >= self.options.max_steps {
@@ -242,7 +272,7 @@ impl<'a, T: Real> Engine<'a, T> {
                 return outcome;
             }
         }
-        self.read_off(lanes, lane, T::one(), solution, tape.as_deref_mut());
+        self.read_off(lanes, lane, None, solution, tape.as_deref_mut());
         self.advance(lanes, lane);
         if lanes.t[lane] == lanes.own[lane].end {
             lanes.own[lane].done = true;
@@ -272,13 +302,16 @@ impl<'a, T: Real> Engine<'a, T> {
     /// Moves one lane to the end of its step.
     fn advance(&self, lanes: &mut Lanes<T>, lane: usize) {
         let (dim, count) = (self.stepper.dim(), lanes.ids.len());
-        let (step, own) = (self.step[lane], &lanes.own[lane]);
+        let (step, own) = (self.step[lane], &mut lanes.own[lane]);
         lanes.t[lane] = match self.options.control {
             _ if step == own.stop - lanes.t[lane] => own.stop,
             // Counted from the start, so that rounding does not add up over many steps.
             Control::Fixed { .. } => own.anchor + T::of(own.since as f64) * own.h,
             Control::Adaptive { .. } => lanes.t[lane] + step,
         };
+        if own.since == COUNTED {
+            (own.anchor, own.since) = (lanes.t[lane], 0);
+        }
         let last = &self.stepper.stages[(self.stepper.method.stages - 1) * dim * count..];
         for i in (lane..dim * count).step_by(count) {
             lanes.y[i] = self.stepper.result[i];
@@ -303,11 +336,11 @@ pub(super) fn standing<T>(lanes: &Lanes<T>) -> Standing<'_, T> {
     Standing { ids: &lanes.ids, pieces: &lanes.pieces, t: &lanes.t, y: &lanes.y, slope: &lanes.slope }
 }
 
-/// Clears a refused attempt's slabs if something in them is not finite: its cotangents are zero, and zero times infinity
-/// would be NaN.
-fn scrub<T: Real>(tape: &mut Tape<T>, lane: usize, lanes: usize) {
+/// Clears a lane's slabs of the last round, those after the first `skipped` numbers, if something in them is not finite:
+/// their cotangents are zero, and zero times infinity would be NaN.
+fn scrub<T: Real>(tape: &mut Tape<T>, lane: usize, lanes: usize, skipped: usize) {
     if let Some(round) = tape.rounds.last() {
-        let mine = || (round.slabs + lane..).step_by(lanes);
+        let mine = || (round.slabs + skipped + lane..).step_by(lanes);
         let end = tape.slabs.len();
         if mine().take_while(|&i| i < end).any(|i| !tape.slabs[i].is_finite()) {
             for i in mine().take_while(|&i| i < end) {

@@ -261,7 +261,7 @@ impl<T: Real> Engine<'_, T> {
                 continue;
             }
             if cut.is_none() {
-                self.read_off(lanes, lane, found.theta, solution, tape.as_deref_mut());
+                self.read_off(lanes, lane, Some((time, found.theta)), solution, tape.as_deref_mut());
                 self.stand_at(lanes, lane, time);
                 cut = Some(found.theta);
             }

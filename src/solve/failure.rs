@@ -66,6 +66,9 @@ pub enum Cause {
     /// The field jumps or has a kink there that nobody declared.
     #[error("the field seems to jump there, or the tolerance is beyond the working precision")]
     Rough,
+    /// Newton's method finds no solution of a stage that is so long.
+    #[error("the step is too long for the equations of its stages to be solved")]
+    Nonlinear,
     /// Many steps of reasonable length.
     #[error("the time span is long for the time scale of the solution")]
     Long,
@@ -83,6 +86,7 @@ impl Cause {
             Self::Unstable => "shorten the step, or use an implicit or adaptive method",
             Self::Chatter => "let the event stop the trajectory, or give it a state to rest in",
             Self::Rough => "declare the inputs' kinks, describe the jump as an event, or loosen the tolerance",
+            Self::Nonlinear => "shorten the step, or let the method choose its own",
             Self::Long => "allow more steps, or loosen the tolerance",
         }
     }

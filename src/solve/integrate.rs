@@ -1,7 +1,7 @@
 //! One pass over all trajectories on one thread.
 
 use super::engine::Engine;
-use super::{Options, Problem, Recording, Report, Solution};
+use super::{Kind, Options, Problem, Recording, Report, Solution};
 use crate::dynamics::{Field, Tangent};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Real, Result};
@@ -63,7 +63,7 @@ pub(super) fn checked<T: Real>(
     if params.len() != field.component.param_count() {
         return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
     }
-    if options.method.momenta.is_some() {
+    if let Kind::Partitioned(_) = options.method.kind {
         check_separable(field, params, problem)?;
     }
     Ok(Solution {
@@ -73,7 +73,7 @@ pub(super) fn checked<T: Real>(
     })
 }
 
-/// Refuses a field that is not separable at the first start: with the state as positions then momenta, the rates of the
+/// Refuses a field that is not separable at some start: with the state as positions then momenta, the rates of the
 /// positions must not depend on positions, nor those of the momenta on momenta.
 fn check_separable<T: Real>(field: Field<T>, params: &[T], problem: &Problem<T>) -> Result<()> {
     let (dim, component) = (field.state_dim(), field.component);
@@ -88,28 +88,28 @@ fn check_separable<T: Real>(field: Field<T>, params: &[T], problem: &Problem<T>)
             "a symplectic method needs positions and momenta in pairs, and the state has {dim} rows"
         ));
     }
-    if problem.is_empty() {
-        return Ok(());
-    }
     let mut arguments = vec![T::zero(); component.in_dim()];
     let mut inputs = vec![T::zero(); field.inputs.map_or(0, |x| x.dim())];
-    arguments[..dim].copy_from_slice(&problem.starts[..dim]);
-    field.fill_arguments(&[0], &[0], |_| problem.start_times[0], &mut arguments, &mut inputs);
     let mut slab = vec![T::zero(); component.slab_len()];
     let mut scratch = vec![T::zero(); component.scratch_len() * dim];
     let (mut value, mut jacobian) = (vec![T::zero(); dim], vec![T::zero(); dim * dim]);
-    let (out, keep) = (BlockMut::new(&mut value, 1), BlockMut { data: &mut slab, lanes: 1 });
-    component.linearize(params, Block::new(&arguments, 1), out, keep, &mut scratch);
     let mut directions = vec![T::zero(); component.in_dim() * dim];
     (0..dim).for_each(|e| directions[e * dim + e] = T::one());
-    let (slab, tangent) = (Block { data: &slab, lanes: 1 }, Tangent::from(Block::new(&directions, dim)));
-    component.jvp(params, slab, tangent, BlockMut::new(&mut jacobian, dim), &mut scratch);
-    let half = |i: usize| i / (dim / 2);
-    let mixed = (0..dim * dim).find(|&k| half(k / dim) == half(k % dim) && jacobian[k] != T::zero());
-    mixed.map_or(Ok(()), |k| {
-        let (row, by) = (k / dim, k % dim);
-        refused(format!(
-            "a symplectic method needs a separable system, and the rate of component {row} depends on {by}"
-        ))
-    })
+    for (s, &t) in problem.start_times.iter().enumerate() {
+        arguments[..dim].copy_from_slice(&problem.starts[s * dim..(s + 1) * dim]);
+        let piece = field.inputs.map_or(0, |inputs| inputs.kinks(s).partition_point(|&kink| kink <= t));
+        field.fill_arguments(&[s], &[piece], |_| t, &mut arguments, &mut inputs);
+        let (out, keep) = (BlockMut::new(&mut value, 1), BlockMut { data: &mut slab, lanes: 1 });
+        component.linearize(params, Block::new(&arguments, 1), out, keep, &mut scratch);
+        let (slab, tangent) = (Block { data: &slab, lanes: 1 }, Tangent::from(Block::new(&directions, dim)));
+        component.jvp(params, slab, tangent, BlockMut::new(&mut jacobian, dim), &mut scratch);
+        let half = |i: usize| i / (dim / 2);
+        let mixed = (0..dim * dim).find(|&k| half(k / dim) == half(k % dim) && jacobian[k] != T::zero());
+        if let Some((row, by)) = mixed.map(|k| (k / dim, k % dim)) {
+            return refused(format!(
+                "a symplectic method needs a separable system, and the rate of component {row} depends on {by}"
+            ));
+        }
+    }
+    Ok(())
 }

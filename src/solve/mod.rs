@@ -3,6 +3,11 @@
 //! A method is a [`Tableau`]; a [`Control`] says how steps are chosen; a [`Problem`] holds starts and output times. All
 //! trajectories of a chunk take their stages side by side, one lane each, and leave when they are done, so a lane's
 //! result depends on its own numbers only.
+//!
+//! Two paths take the steps, to the same bits. The general one: `engine` runs the rounds, `stepper` computes stages and
+//! their derivatives, `control` chooses steps, `outputs` and `events` read off the continuous extension, `tape` holds what
+//! derivatives need. The one for many trajectories of a small field: `dynamics::march` computes the stages in vector
+//! lanes and `ensemble` decides; it mirrors the rules of `engine` and `outputs`, which must change together with it.
 
 mod chunks;
 mod control;
@@ -26,22 +31,19 @@ pub(crate) mod stepper;
 mod tableau;
 pub(crate) mod tape;
 
-pub(crate) use chunks::Shifted;
+pub(crate) use chunks::map_problem;
 pub use chunks::{CHUNK, map_chunks, solve};
 pub use control::{Control, Gains, Options};
 pub use failure::{Cause, Failure, Reason};
 pub use independent::{Independent, solve_independently};
 pub use integrate::integrate;
 pub use iterate::iterate;
-pub use methods::{
-    BS3, DOP853, DOPRI5, EULER, HEUN, IMPLICIT_EULER, KVAERNO5, METHODS, MIDPOINT, RALSTON, RK4, RK4_38, SSPRK3, TSIT5,
-    VERLET, VERN7, YOSHIDA4, method,
-};
+pub use methods::*;
 pub use problem::{Occurrence, Problem, Report, Solution};
 pub use save::{Steps, solve_every_step, solve_observed};
 pub use spec::SolverSpec;
 pub use step_map::StepMap;
-pub use tableau::{Estimate, Tableau};
+pub use tableau::{Estimate, Kind, Tableau};
 pub use tape::{Recording, Tape};
 
 #[cfg(test)]

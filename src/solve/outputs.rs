@@ -26,12 +26,13 @@ impl<T: Real> Engine<'_, T> {
         }
     }
 
-    /// Evaluates the continuous extension at the outputs up to fraction `until` of an accepted step.
+    /// Evaluates the continuous extension at the outputs of an accepted step, or at those up to an event: `until` is its
+    /// time and where in the step it lies.
     pub(super) fn read_off(
         &mut self,
         lanes: &mut Lanes<T>,
         lane: usize,
-        until: T,
+        until: Option<(T, T)>,
         solution: &mut Solution<T>,
         mut tape: Option<&mut Tape<T>>,
     ) {
@@ -42,9 +43,14 @@ impl<T: Real> Engine<'_, T> {
         let within = |time: T| (time - t).abs() <= step.abs() || (stops && time == lanes.own[lane].stop);
         let mut row = lanes.own[lane].row;
         while row < last && within(self.problem.times[row]) {
-            let theta = self.theta(lanes, lane, self.problem.times[row]);
-            if theta > until {
-                break;
+            let time = self.problem.times[row];
+            let mut theta = self.theta(lanes, lane, time);
+            if let Some((event, at)) = until {
+                // Times decide, as rounding might put an output at the event's very time behind it.
+                if (time - event) * step > T::zero() {
+                    break;
+                }
+                theta = theta.min(at);
             }
             let state = &mut solution.states[row * dim..][..dim];
             if theta == T::one() {

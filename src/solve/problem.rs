@@ -128,6 +128,21 @@ pub struct Occurrence<T> {
 }
 
 impl<T> Solution<T> {
+    /// Puts parts together, each with the number of its first trajectory.
+    pub(crate) fn whole(parts: Vec<Result<(usize, Self)>>) -> Result<Self> {
+        let mut whole = Self { states: Vec::new(), reports: Vec::new(), occurrences: Vec::new() };
+        for part in parts {
+            let (first, part) = part?;
+            whole.states.extend(part.states);
+            whole.reports.extend(part.reports);
+            let shifted = |o: Occurrence<T>| Occurrence { trajectory: first + o.trajectory, ..o };
+            whole.occurrences.extend(part.occurrences.into_iter().map(shifted));
+        }
+        // Within a part they are in the order in which they were met.
+        whole.occurrences.sort_by_key(|o| o.trajectory);
+        Ok(whole)
+    }
+
     /// The first trajectory that failed, as an error.
     ///
     /// # Errors

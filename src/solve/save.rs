@@ -2,10 +2,9 @@
 
 use super::engine::Engine;
 use super::integrate::checked;
-use super::{Options, Problem, Recording, Report, Solution, integrate, map_chunks};
-use crate::dynamics::{Component, Field, Inputs};
+use super::{CHUNK, Options, Problem, Recording, Report, Solution, integrate, map_problem};
+use crate::dynamics::{Component, Field};
 use crate::linalg::{Block, BlockMut};
-use crate::solve::chunks::Shifted;
 use crate::{Error, Real, Result};
 
 /// Times and states after every accepted step.
@@ -34,13 +33,9 @@ pub fn solve_every_step<T: Real>(
 ) -> Result<Steps<T>> {
     let dim = field.state_dim();
     problem.check(dim)?;
-    let parts = map_chunks(problem.len(), |range| -> Result<Steps<T>> {
-        let (first, mut row_ptr) = (range.start, Vec::new());
-        let shifted = field.inputs.map(|inputs| Shifted { inputs, by: first });
-        let part = problem.part(range, dim, &mut row_ptr);
-        let field = Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field };
-        let mut solution = checked(field, params, &part, options)?;
-        let mut engine = Engine::new(field, params, part, options);
+    let parts = map_problem(field, problem, CHUNK, |_, field, part| -> Result<Steps<T>> {
+        let mut solution = checked(field, params, part, options)?;
+        let mut engine = Engine::new(field, params, *part, options);
         engine.every_step = Some(Vec::new());
         let mut lanes = engine.begin(&mut solution, None);
         while engine.round(&mut lanes, &mut solution, None) {}
@@ -91,25 +86,12 @@ pub fn solve_observed<T: Real>(
         let found = format!("{} rows, {} parameters", observe.in_dim(), observe_params.len());
         return Err(Error::shape("the observed function's arguments", expected, found));
     }
-    let parts = map_chunks(problem.len(), |range| -> Result<Solution<T>> {
-        let (first, mut row_ptr) = (range.start, Vec::new());
-        let shifted = field.inputs.map(|inputs| Shifted { inputs, by: first });
-        let part = problem.part(range, dim, &mut row_ptr);
-        let field = Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field };
-        let mut solution = integrate(field, params, &part, options, &mut Recording::Nothing)?;
-        solution.occurrences.iter_mut().for_each(|o| o.trajectory += first);
+    let parts = map_problem(field, problem, CHUNK, |first, field, part| {
+        let mut solution = integrate(field, params, part, options, &mut Recording::Nothing)?;
         solution.states = observed(observe, observe_params, &solution.states);
-        Ok(solution)
+        Ok((first, solution))
     });
-    let mut whole = Solution { states: Vec::new(), reports: Vec::new(), occurrences: Vec::new() };
-    for part in parts {
-        let part = part?;
-        whole.states.extend(part.states);
-        whole.reports.extend(part.reports);
-        whole.occurrences.extend(part.occurrences);
-    }
-    whole.occurrences.sort_by_key(|o| o.trajectory);
-    Ok(whole)
+    Solution::whole(parts)
 }
 
 /// A component's values at rows of states.

@@ -13,6 +13,7 @@ impl<T: Real> Engine<'_, T> {
         let (dim, problem) = (self.stepper.dim(), self.problem);
         if let Some(start) = start.as_deref_mut() {
             start.outputs.clear();
+            start.rows = Some(problem.times.len());
         }
         let mut lanes = Lanes::empty();
         for id in 0..problem.len() {

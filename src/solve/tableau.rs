@@ -6,8 +6,11 @@ use nalgebra::Complex;
 /// A Runge–Kutta method in *first same as last* form: the last stage is evaluated at the step's result and is the first
 /// stage of the next step. A step of an explicit method costs `stages − 1` evaluations.
 ///
-/// Stage `j` is `k_j = f(t + c_j h, y + h Σ_{l<j} a_jl k_l + h γ k_j)`, with `γ = 0` for stage 0 and for explicit
-/// methods; the last stage's state is the result.
+/// Stage `j` is `k_j = f(t + c_j h, y + h Σ_{l<j} a_jl k_l + h γ k_j)`, with `γ = 0` for stage 0, for explicit methods and
+/// for stages that only the continuous extension needs; the last stage's state is the result. A method that is not of
+/// this form by itself gets the result as one stage more, which its error estimate need not weigh. Its gradient follows
+/// from the stages; methods whose stages hold the Jacobian itself (Rosenbrock's) would need second derivatives and have
+/// no place here.
 #[derive(Debug)]
 pub struct Tableau {
     /// Name on the command line.
@@ -18,11 +21,8 @@ pub struct Tableau {
     pub c: &'static [f64],
     /// Row `j` holds the weights of stages `0..j`; the last row holds the weights `b` of the result.
     pub a: &'static [&'static [f64]],
-    /// The diagonal coefficient γ of a singly diagonally implicit method; 0 if the method is explicit.
-    pub diagonal: f64,
-    /// For separable systems, whose state is positions then momenta: the rows for the momenta, where `a` has those of
-    /// the positions.
-    pub momenta: Option<&'static [&'static [f64]]>,
+    /// What kind of method the rows belong to.
+    pub kind: Kind,
     /// How a step's error is estimated, none for methods of fixed step.
     pub error: Option<Estimate>,
     /// Nodes of further stages that only the continuous extension needs, evaluated only in steps that hold an output.
@@ -41,8 +41,8 @@ pub struct Tableau {
 /// The estimate of a step's error, `h Σ_j weights_j k_j` for each component.
 #[derive(Debug)]
 pub struct Estimate {
-    /// The estimate, or the two of them together, falls as this power of the step.
-    pub order: usize,
+    /// The estimate, or the two of them together, falls as this power of the step: for a pair of orders 5 and 4 it is 5.
+    pub power: usize,
     /// Weights, one a stage: result minus embedded result.
     pub weights: &'static [f64],
     /// A second, coarser estimate that tames the first: with norms `e` and `e₂` the error is `e²/√(e² + e₂²/100)`
@@ -50,23 +50,34 @@ pub struct Estimate {
     pub coarse: Option<&'static [f64]>,
 }
 
-/// What most explicit methods lack.
-pub(crate) const EXPLICIT: Tableau = Tableau {
-    name: "",
-    order: 0,
-    c: &[],
-    a: &[],
-    diagonal: 0.0,
-    momenta: None,
-    error: None,
-    extra_c: &[],
-    extra_a: &[],
-    dense: &[],
-    dense_order: 0,
-    source: "",
-};
+/// Kinds of methods.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Every stage follows from those before it.
+    Explicit,
+    /// Every stage after the first is solved for, all with this coefficient γ on the diagonal.
+    DiagonallyImplicit(f64),
+    /// For separable systems, whose state is positions then momenta: these rows are for the momenta, where `a` has those
+    /// of the positions. Every stage follows from those before it.
+    Partitioned(&'static [&'static [f64]]),
+}
 
 impl Tableau {
+    /// An explicit method without anything, for tableaus that lack some parts: `Tableau { …, ..Tableau::BLANK }`.
+    pub const BLANK: Self = Self {
+        name: "",
+        order: 0,
+        c: &[],
+        a: &[],
+        kind: Kind::Explicit,
+        error: None,
+        extra_c: &[],
+        extra_a: &[],
+        dense: &[],
+        dense_order: 0,
+        source: "",
+    };
+
     /// Number of stages, the shared one included and those for the continuous extension alone left out.
     pub fn stages(&self) -> usize {
         self.c.len()
@@ -75,33 +86,44 @@ impl Tableau {
     /// Checks that the parts fit each other: a user may have written them.
     ///
     /// # Errors
-    /// If the number of rows or their lengths do not fit the nodes.
+    /// If rows and nodes do not fit each other, or the continuous extension does not end at the result.
     pub(crate) fn check(&self) -> Result<()> {
         let (stages, all) = (self.stages(), self.stages() + self.extra_c.len());
         let triangular = |rows: &[&[f64]], first: usize| rows.iter().enumerate().all(|(j, row)| row.len() == first + j);
-        let fits = stages >= 2
-            && self.a.len() == stages
-            && triangular(self.a, 0)
-            && self.momenta.is_none_or(|rows| rows.len() == stages && triangular(rows, 0))
+        let momenta = if let Kind::Partitioned(momenta) = self.kind { momenta } else { self.a };
+        let rows_fit = stages >= 2
+            && [self.a, momenta].iter().all(|rows| rows.len() == stages && triangular(rows, 0))
+            && (self.c[0], self.c[stages - 1]) == (0.0, 1.0)
             && self.extra_a.len() == self.extra_c.len()
             && triangular(self.extra_a, stages)
             && self.error.as_ref().is_none_or(|e| {
-                e.weights.len() == stages && e.coarse.is_none_or(|coarse| coarse.len() == stages) && e.order > 0
+                e.weights.len() == stages && e.coarse.is_none_or(|coarse| coarse.len() == stages) && e.power > 0
             })
-            && self.dense.len() == all;
-        if fits {
+            && self.dense.len() == all
+            && self.order > 0;
+        if !rows_fit {
+            return Err(Error::shape(format!("tableau of {}", self.name), "rows that fit its nodes", "others"));
+        }
+        let gamma = if let Kind::DiagonallyImplicit(gamma) = self.kind { gamma } else { 0.0 };
+        let result = self.a[stages - 1].iter().copied().chain([gamma]).chain(std::iter::repeat(0.0));
+        let off = |(row, b): (&&[f64], f64)| (row.iter().sum::<f64>() - b).abs();
+        let worst = self.dense.iter().zip(result).map(off).fold(0.0, f64::max);
+        if worst < 1e-10 {
             Ok(())
         } else {
-            Err(Error::shape(format!("tableau of {}", self.name), "rows that fit its nodes", "others"))
+            let what = format!("continuous extension of {}", self.name);
+            Err(Error::shape(what, "one that ends at the result", format!("one that is {worst:e} off")))
         }
     }
 
-    /// The stability function: what one step makes of `y' = λy`, `y = 1`, with `z = hλ` (Hairer & Wanner II, sec. IV.2).
+    /// The stability function: what one step makes of `y' = λy`, `y = 1`, with `z = hλ` (Hairer & Wanner II, sec. IV.2). Of
+    /// a partitioned method it takes the rows of the positions.
     pub fn stability(&self, z: Complex<f64>) -> Complex<f64> {
         let mut states: Vec<Complex<f64>> = Vec::with_capacity(self.stages());
+        let gamma = if let Kind::DiagonallyImplicit(gamma) = self.kind { gamma } else { 0.0 };
         for (j, row) in self.a.iter().enumerate() {
             let known = row.iter().zip(&states).fold(Complex::new(1.0, 0.0), |sum, (&a, &s)| sum + z * a * s);
-            states.push(if j == 0 { known } else { known / (Complex::new(1.0, 0.0) - z * self.diagonal) });
+            states.push(if j == 0 { known } else { known / (Complex::new(1.0, 0.0) - z * gamma) });
         }
         states.last().copied().unwrap_or_default()
     }
@@ -122,7 +144,7 @@ impl Tableau {
 
     /// Whether stages are solved for.
     pub fn is_implicit(&self) -> bool {
-        self.diagonal != 0.0
+        matches!(self.kind, Kind::DiagonallyImplicit(_))
     }
 }
 
@@ -139,11 +161,13 @@ pub(crate) struct Coefficients<T> {
     pub c: Vec<T>,
     /// Rows of stages and of extra stages, without their zeros.
     pub a: Vec<Terms<T>>,
+    /// Of partitioned methods.
     pub momenta: Option<Vec<Terms<T>>>,
-    pub diagonal: T,
+    /// Of methods whose stages are solved for.
+    pub diagonal: Option<T>,
     pub error: Terms<T>,
     pub coarse: Terms<T>,
-    pub error_order: usize,
+    pub error_power: usize,
     dense: Vec<Vec<T>>,
 }
 
@@ -160,11 +184,17 @@ impl<T: Real> Coefficients<T> {
             order: tableau.order,
             c: tableau.c.iter().chain(tableau.extra_c).map(|&c| T::of(c)).collect(),
             a: tableau.a.iter().chain(tableau.extra_a).map(|r| terms(r)).collect(),
-            momenta: tableau.momenta.map(|rows| rows.iter().map(|r| terms(r)).collect()),
-            diagonal: T::of(tableau.diagonal),
+            momenta: match tableau.kind {
+                Kind::Partitioned(rows) => Some(rows.iter().map(|r| terms(r)).collect()),
+                Kind::Explicit | Kind::DiagonallyImplicit(_) => None,
+            },
+            diagonal: match tableau.kind {
+                Kind::DiagonallyImplicit(gamma) => Some(T::of(gamma)),
+                Kind::Explicit | Kind::Partitioned(_) => None,
+            },
             error: estimate.map_or(Vec::new(), |e| terms(e.weights)),
             coarse: estimate.and_then(|e| e.coarse).map_or(Vec::new(), terms),
-            error_order: estimate.map_or(tableau.order + 1, |e| e.order),
+            error_power: estimate.map_or(tableau.order + 1, |e| e.power),
             dense: tableau.dense.iter().map(|r| row(r)).collect(),
         }
     }

@@ -5,7 +5,7 @@
 //! forward meets the same lanes side by side.
 
 use super::lanes::Lanes;
-use crate::Real;
+use crate::{Error, Real, Result};
 
 /// What [`integrate`](super::integrate) is to keep. The buffers are used again from one pass to the next.
 #[derive(Clone, Debug)]
@@ -121,11 +121,24 @@ pub(crate) struct Origin<T> {
     pub slab: Vec<T>,
     /// Outputs that are the start itself: trajectory and row.
     pub outputs: Vec<(usize, usize)>,
+    /// Output rows of the recorded problem; none before anything is recorded.
+    pub rows: Option<usize>,
+}
+
+impl<T> Origin<T> {
+    /// Refuses a recording that is not that of a problem with so many rows.
+    pub fn check(&self, rows: usize) -> Result<()> {
+        if self.rows == Some(rows) {
+            return Ok(());
+        }
+        let found = self.rows.map_or("nothing recorded".into(), |rows| rows.to_string());
+        Err(Error::shape("output rows of the recorded pass", rows, found))
+    }
 }
 
 impl<T> Default for Origin<T> {
     fn default() -> Self {
-        Self { ids: Vec::new(), slab: Vec::new(), outputs: Vec::new() }
+        Self { ids: Vec::new(), slab: Vec::new(), outputs: Vec::new(), rows: None }
     }
 }
 

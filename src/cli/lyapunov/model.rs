@@ -34,7 +34,7 @@ pub fn measure(folder: &Path, args: &LyapunovArgs, common: &Common, console: &Co
         }
     };
     let method = solve::method(args.method.as_deref().unwrap_or("rk4"))?;
-    if method.momenta.is_some() {
+    if matches!(method.kind, solve::Kind::Partitioned(_)) {
         let what = format!("{} is for separable systems", method.name);
         return Err(Error::config(what, "choose an explicit method"));
     }

@@ -40,7 +40,7 @@ pub fn measure(name: &str, args: &LyapunovArgs, common: &Common, console: &Conso
         }
         (Kind::Flow, None) => {
             let method = solve::method(args.method.as_deref().unwrap_or("rk4"))?;
-            if method.momenta.is_some() && !instance.separable {
+            if matches!(method.kind, solve::Kind::Partitioned(_)) && !instance.separable {
                 let what = format!("{} is for separable systems, and {name} is none at these parameters", method.name);
                 return Err(Error::config(what, "choose another method"));
             }

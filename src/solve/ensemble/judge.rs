@@ -1,6 +1,6 @@
 //! What becomes of the slots' attempts, for all of them at once.
 
-use super::super::control::Pace;
+use super::super::control::{COARSE, COUNTED, Pace};
 use crate::Real;
 use crate::dynamics::Stand;
 use crate::linalg::{Kernel, Pack, PackMask, Vector};
@@ -35,8 +35,8 @@ pub(super) struct Slots<T> {
     pub end: Vec<T>,
     /// Its next output time.
     pub next: Vec<T>,
-    /// Logarithms of the errors of the last two accepted steps.
-    pub errors: [Vec<T>; 2],
+    /// Logarithms of the errors of the last two accepted steps, and of the one before for an attempt that is taken back.
+    pub errors: [Vec<T>; 3],
     /// The largest factor that the next accepted step allows.
     pub most: Vec<T>,
     /// Where steps of fixed length are counted from, and how many were taken since.
@@ -65,7 +65,7 @@ impl<T: Real> Slots<T> {
             h: rows(1),
             end: rows(1),
             next: rows(1),
-            errors: [rows(1), rows(1)],
+            errors: [rows(1), rows(1), rows(1)],
             most: rows(1),
             anchor: rows(1),
             since: rows(1),
@@ -92,8 +92,7 @@ impl<T: Real> Slots<T> {
         copy(&mut self.h, &other.h);
         copy(&mut self.end, &other.end);
         copy(&mut self.next, &other.next);
-        copy(&mut self.errors[0], &other.errors[0]);
-        copy(&mut self.errors[1], &other.errors[1]);
+        self.errors.iter_mut().zip(&other.errors).for_each(|(mine, theirs)| copy(mine, theirs));
         copy(&mut self.most, &other.most);
         copy(&mut self.anchor, &other.anchor);
         copy(&mut self.since, &other.since);
@@ -212,7 +211,7 @@ impl<T: Real> Judge<'_, T> {
         let width = Pack::<T, V, C>::LEN;
         let block = plan.dim * width;
         assert!(slots.width == width && slots.y.len() == block && stand.y.len() == block);
-        let (before, last) = stand.stages.split_at_mut((plan.stages - 1) * block);
+        let (before, last) = stand.stages.split_at((plan.stages - 1) * block);
         let last = &last[..block];
         let (splat, one_row) = (Pack::<T, V, C>::splat, Pack::<T, V, C>::load);
         let (zero, one) = (splat(T::zero()), splat(T::one()));
@@ -239,29 +238,34 @@ impl<T: Real> Judge<'_, T> {
             if plan.coarse.is_empty() {
                 square = fine;
             } else {
-                let tamed = fine * fine / (fine + splat(T::of(0.01)) * square);
+                let tamed = fine * fine / (fine + splat(T::of(COARSE)) * square);
                 square = Pack::select(zero.less(fine), tamed, fine);
             }
             let errors = [one_row(&slots.errors[0]), one_row(&slots.errors[1])];
             let most = one_row(&slots.most);
-            let log_error = Pace::log_root(square);
-            accepted = Pack::<T, V, C>::both(accepted, square.less_or_equal(one));
+            // The field at the result is the next step's first stage, whether or not the estimate weighs it.
+            let sound = Pack::<T, V, C>::both(accepted, finite::<T, V, C>(last));
+            let sound = Pack::<T, V, C>::both(sound, finite::<T, V, C>(&slots.estimate));
+            let log_error = Pack::select(sound, Pace::log_root(square), splat(T::of(f64::NAN)));
+            accepted = Pack::<T, V, C>::both(sound, square.less_or_equal(one));
             let factor = plan.pace.factor(log_error, errors, accepted, most);
-            let scaled = step * factor;
-            let length = scaled.abs();
-
             let least = splat(plan.min_step);
-            let too_small = (splat(T::of(16.0) * T::default_epsilon()) * t.abs()).at_least(least);
-            let moves = Pack::<T, V, C>::not(equal(t + scaled, t));
-            let may_shrink = Pack::<T, V, C>::both(too_small.less(length), moves);
+            let length = (step * factor).abs().at_least(least);
+
+            // As `control::shorter` has it.
+            let shorter = length.with_sign(step);
+            let rounding = splat(T::of(16.0) * T::default_epsilon()) * t.abs();
+            let between = Pack::<T, V, C>::both(rounding.less(length), length.less(step.abs()));
+            let may_shrink = Pack::<T, V, C>::both(between, Pack::<T, V, C>::not(equal(t + shorter, t)));
             let refused = Pack::<T, V, C>::both(usable, Pack::<T, V, C>::not(accepted));
             rejected = Pack::<T, V, C>::both(refused, may_shrink);
 
             // A step that the end cut short says little about the next one.
             let kept = Pack::select(step.abs().less(h.abs()), length.at_least(h.abs()), length);
-            let chosen = kept.at_least(least).at_most(splat(plan.max_step)).with_sign(step);
-            next_h = Pack::select(accepted, chosen, Pack::select(rejected, scaled, h));
+            let chosen = kept.at_most(splat(plan.max_step)).with_sign(step);
+            next_h = Pack::select(accepted, chosen, Pack::select(rejected, shorter, h));
             let floored = log_error.at_least(splat(T::of(Pace::<T>::LOG_FLOOR)));
+            errors[1].store(&mut slots.errors[2]);
             Pack::select(accepted, errors[0], errors[1]).store(&mut slots.errors[1]);
             Pack::select(accepted, floored, errors[0]).store(&mut slots.errors[0]);
             let most = Pack::select(rejected, one, most);
@@ -271,10 +275,13 @@ impl<T: Real> Judge<'_, T> {
             let moves = Pack::<T, V, C>::not(equal(t + step, t));
             accepted = Pack::<T, V, C>::both(accepted, Pack::<T, V, C>::both(finite::<T, V, C>(last), moves));
             let since = one_row(&slots.since) + Pack::select(accepted, one, zero);
-            since.store(&mut slots.since);
             next_h = h;
             // Counted from the start, so that rounding does not add up over many steps.
-            reached = Pack::select(reaches, end, one_row(&slots.anchor) + since * h);
+            let anchor = one_row(&slots.anchor);
+            reached = Pack::select(reaches, end, anchor + since * h);
+            let anew = splat(T::of(COUNTED as f64)).less_or_equal(since);
+            Pack::select(anew, reached, anchor).store(&mut slots.anchor);
+            Pack::select(anew, zero, since).store(&mut slots.since);
         }
         next_h.store(&mut slots.h);
         (one_row(&slots.accepted) + Pack::select(accepted, one, zero)).store(&mut slots.accepted);

@@ -6,12 +6,12 @@
 
 mod judge;
 
-use super::control::{Controller, Pace};
+use super::control::{Controller, Pace, shorter};
 use super::diagnose::diagnose;
 use super::engine::Engine;
 use super::integrate::checked;
 use super::lanes::Lanes;
-use super::{Control, Failure, Options, Problem, Reason, Solution};
+use super::{Control, Failure, Kind, Options, Problem, Reason, Solution};
 use crate::dynamics::{Field, March, Marcher, Rows, Stand};
 use crate::{Real, Result, linalg};
 use judge::{Attention, GoOn, Judge, Plan, Slots};
@@ -22,7 +22,7 @@ pub(super) const BATCH: usize = 1024;
 
 /// The field's kernel, if it has one that can do what is asked.
 pub(super) fn marcher<'a, T: Real>(field: Field<'a, T>, options: &Options) -> Option<Marcher<'a, T>> {
-    let plain = options.method.diagonal == 0.0 && options.method.momenta.is_none() && field.events.is_empty();
+    let plain = options.method.kind == Kind::Explicit && field.events.is_empty();
     let constant = field.inputs.is_none_or(|inputs| inputs.constant());
     // A swept field's inputs are its parameters; a lifted one takes none but time.
     let component = field.component;
@@ -205,7 +205,7 @@ impl<T: Real> Driver<'_, '_, T> {
     fn settle(&mut self, stand: &mut Stand<T>) -> Option<Range<usize>> {
         let (stages, extra) = (self.plan.stages, self.plan.extra);
         let attention = match self.extended.take() {
-            Some(attention) => attention,
+            Some(attention) => self.take_back(stand, attention),
             None => {
                 self.rounds += 1;
                 let pause = self.rounds == self.pause;
@@ -223,6 +223,43 @@ impl<T: Real> Driver<'_, '_, T> {
             }
         };
         if self.attend(stand, attention) { Some(1..stages) } else { None }
+    }
+
+    /// Undoes the steps of slots whose stages for the continuous extension are not finite, as
+    /// [`Engine`](super::engine::Engine) does; they are tried again with a shorter step, or have failed.
+    fn take_back(&mut self, stand: &Stand<T>, mut attention: Attention) -> Attention {
+        let (dim, width) = (self.plan.dim, stand.width);
+        let first = self.plan.stages * dim * width;
+        for slot in (0..width).filter(|slot| attention.inside >> slot & 1 == 1) {
+            let mut extra = (first + slot..stand.stages.len()).step_by(width);
+            let Some(lost) = extra.find(|&i| !stand.stages[i].is_finite()) else { continue };
+            let slots = &mut self.slots;
+            for i in (slot..dim * width).step_by(width) {
+                (slots.y[i], slots.slope[i]) = (stand.y[i], stand.stages[i]);
+            }
+            (slots.t[slot], slots.accepted[slot]) = (stand.t[slot], slots.accepted[slot] - T::one());
+            attention.arrived &= !(1 << slot);
+            if let Some(held) = self.held[slot] {
+                self.solution.reports[held.id].evaluations += self.plan.extra;
+            }
+            let factor = self.plan.pace.factor_of_one(T::of(f64::NAN), [T::zero(); 2], false, T::one());
+            let again = shorter(stand.t[slot], stand.step[slot], factor, self.plan.min_step);
+            match again.filter(|_| self.plan.tolerances.is_some()) {
+                Some(shorter) => {
+                    slots.h[slot] = shorter;
+                    (slots.errors[0][slot], slots.errors[1][slot]) = (slots.errors[1][slot], slots.errors[2][slot]);
+                    slots.most[slot] = T::one();
+                    slots.rejected[slot] += T::one();
+                }
+                None => {
+                    attention.failed |= 1 << slot;
+                    // What the reason is read from; the stand's state is no longer the result.
+                    slots.result.iter_mut().skip(slot).step_by(width).for_each(|y| *y = T::zero());
+                    slots.result[(lost - first) / width % dim * width + slot] = stand.stages[lost];
+                }
+            }
+        }
+        attention
     }
 
     /// Sees to the slots after a round. Returns whether the kernel should go on.
@@ -322,14 +359,15 @@ impl<T: Real> Driver<'_, '_, T> {
         if let Some(component) = not_finite(&stand.stages) {
             return Reason::NotFinite { component };
         }
+        let last = &stand.stages[(self.plan.stages - 1) * dim * stand.width..];
+        let lost = not_finite(&slots.result).or_else(|| not_finite(last));
         let Some((rtol, atol)) = self.plan.tolerances else {
-            let last = &stand.stages[(self.plan.stages - 1) * dim * stand.width..];
-            return match not_finite(&slots.result).or_else(|| not_finite(last)) {
+            return match lost {
                 Some(component) => Reason::NotFinite { component },
                 None => Reason::StepUnderflow { component: 0 },
             };
         };
-        if let Some(component) = not_finite(&slots.estimate) {
+        if let Some(component) = not_finite(&slots.estimate).or(lost) {
             return Reason::NotFinite { component };
         }
         let size = |i: &usize| {

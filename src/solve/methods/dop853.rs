@@ -1,6 +1,6 @@
 //! Hairer's pair of order 8 with estimates of orders 5 and 3, after Dormand and Prince.
 
-use crate::solve::tableau::{EXPLICIT, Estimate, Tableau};
+use crate::solve::tableau::{Estimate, Tableau};
 
 /// Dormand–Prince 8(5,3) with the seventh-order continuous extension of the `dop853` code, which takes three further
 /// stages.
@@ -102,7 +102,7 @@ pub const DOP853: Tableau = Tableau {
     ],
     // The first estimate falls as h⁶, the coarse one as h⁴, what is made of both as h⁸.
     error: Some(Estimate {
-        order: 8,
+        power: 8,
         weights: &[
             0.01312004499419488,
             0.0,
@@ -301,5 +301,5 @@ pub const DOP853: Tableau = Tableau {
     ],
     dense_order: 7,
     source: "Hairer, Nørsett & Wanner, Solving ODEs I, II.5 and II.6, and their code dop853",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };

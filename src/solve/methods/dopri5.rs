@@ -1,6 +1,6 @@
 //! Dormand and Prince's pair of orders 5 and 4.
 
-use crate::solve::tableau::{EXPLICIT, Estimate, Tableau};
+use crate::solve::tableau::{Estimate, Tableau};
 
 /// Dormand–Prince 5(4) with the fourth-order continuous extension of the `dopri5` code.
 pub const DOPRI5: Tableau = Tableau {
@@ -17,7 +17,7 @@ pub const DOPRI5: Tableau = Tableau {
         &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
     ],
     error: Some(Estimate {
-        order: 5,
+        power: 5,
         weights: &[71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0],
         coarse: None,
     }),
@@ -32,5 +32,5 @@ pub const DOPRI5: Tableau = Tableau {
     ],
     dense_order: 4,
     source: "Dormand & Prince 1980; Hairer, Nørsett & Wanner, Solving ODEs I, table II.5.2 and eq. II.6.12",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };

@@ -1,6 +1,6 @@
 //! Explicit methods of order 4 and less.
 
-use crate::solve::tableau::{EXPLICIT, Estimate, Tableau};
+use crate::solve::tableau::{Estimate, Tableau};
 
 /// Explicit Euler with linear interpolation.
 pub const EULER: Tableau = Tableau {
@@ -11,7 +11,7 @@ pub const EULER: Tableau = Tableau {
     dense: &[&[1.0], &[0.0]],
     dense_order: 1,
     source: "Euler 1768",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };
 
 /// The midpoint rule with Euler's method as its embedded result and a quadratic continuous extension.
@@ -20,12 +20,12 @@ pub const MIDPOINT: Tableau = Tableau {
     order: 2,
     c: &[0.0, 0.5, 1.0],
     a: &[&[], &[0.5], &[0.0, 1.0]],
-    error: Some(Estimate { order: 2, weights: &[-1.0, 1.0, 0.0], coarse: None }),
+    error: Some(Estimate { power: 2, weights: &[-1.0, 1.0, 0.0], coarse: None }),
     // The only quadratics that meet both conditions of order 2: b_1 is θ²/(2c_1) and b_0 is θ − b_1.
     dense: &[&[1.0, -1.0], &[0.0, 1.0], &[0.0]],
     dense_order: 2,
     source: "Runge 1895; Hairer, Nørsett & Wanner, Solving ODEs I, II.1 table 1.1",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };
 
 /// Heun's second-order method with Euler's as its embedded result and a quadratic continuous extension.
@@ -34,12 +34,12 @@ pub const HEUN: Tableau = Tableau {
     order: 2,
     c: &[0.0, 1.0, 1.0],
     a: &[&[], &[1.0], &[0.5, 0.5]],
-    error: Some(Estimate { order: 2, weights: &[-0.5, 0.5, 0.0], coarse: None }),
+    error: Some(Estimate { power: 2, weights: &[-0.5, 0.5, 0.0], coarse: None }),
     // As for the midpoint rule.
     dense: &[&[1.0, -0.5], &[0.0, 0.5], &[0.0]],
     dense_order: 2,
     source: "Runge 1895, Heun 1900; Hairer, Nørsett & Wanner, Solving ODEs I, II.1",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };
 
 /// Ralston's second-order method, of least error bound, with Euler's as its embedded result and a quadratic continuous
@@ -49,12 +49,12 @@ pub const RALSTON: Tableau = Tableau {
     order: 2,
     c: &[0.0, 2.0 / 3.0, 1.0],
     a: &[&[], &[2.0 / 3.0], &[0.25, 0.75]],
-    error: Some(Estimate { order: 2, weights: &[-0.75, 0.75, 0.0], coarse: None }),
+    error: Some(Estimate { power: 2, weights: &[-0.75, 0.75, 0.0], coarse: None }),
     // As for the midpoint rule.
     dense: &[&[1.0, -0.75], &[0.0, 0.75], &[0.0]],
     dense_order: 2,
     source: "Ralston 1962, Mathematics of Computation 16, 431–437",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };
 
 /// Shu and Osher's third-order method, which keeps what Euler's keeps in each step (strong stability), with cubic
@@ -67,7 +67,7 @@ pub const SSPRK3: Tableau = Tableau {
     dense: &[&[1.0, -1.5, 2.0 / 3.0], &[0.0, 0.5, -1.0 / 3.0], &[0.0, 2.0, -4.0 / 3.0], &[0.0, -1.0, 1.0]],
     dense_order: 3,
     source: "Shu & Osher 1988, Journal of Computational Physics 77, 439–471, eq. 2.18",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };
 
 /// Bogacki–Shampine 3(2) with cubic Hermite interpolation.
@@ -76,11 +76,11 @@ pub const BS3: Tableau = Tableau {
     order: 3,
     c: &[0.0, 0.5, 0.75, 1.0],
     a: &[&[], &[0.5], &[0.0, 0.75], &[2.0 / 9.0, 1.0 / 3.0, 4.0 / 9.0]],
-    error: Some(Estimate { order: 3, weights: &[-5.0 / 72.0, 1.0 / 12.0, 1.0 / 9.0, -1.0 / 8.0], coarse: None }),
+    error: Some(Estimate { power: 3, weights: &[-5.0 / 72.0, 1.0 / 12.0, 1.0 / 9.0, -1.0 / 8.0], coarse: None }),
     dense: &[&[1.0, -4.0 / 3.0, 5.0 / 9.0], &[0.0, 1.0, -2.0 / 3.0], &[0.0, 4.0 / 3.0, -8.0 / 9.0], &[0.0, -1.0, 1.0]],
     dense_order: 3,
     source: "Bogacki & Shampine 1989, Applied Mathematics Letters 2, 321–325",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };
 
 /// The classical fourth-order method with cubic Hermite interpolation.
@@ -99,7 +99,7 @@ pub const RK4: Tableau = Tableau {
     ],
     dense_order: 3,
     source: "Kutta 1901; Hairer, Nørsett & Wanner, Solving ODEs I, II.1 table 1.2 and eq. II.6.7",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };
 
 /// Kutta's other fourth-order method, the 3/8 rule, with cubic Hermite interpolation.
@@ -111,5 +111,5 @@ pub const RK4_38: Tableau = Tableau {
     dense: &[&[1.0, -1.625, 0.75], &[0.0, 1.125, -0.75], &[0.0, 1.125, -0.75], &[0.0, 0.375, -0.25], &[0.0, -1.0, 1.0]],
     dense_order: 3,
     source: "Kutta 1901; Hairer, Nørsett & Wanner, Solving ODEs I, II.1 table 1.2 and eq. II.6.7",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };

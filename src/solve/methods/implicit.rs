@@ -1,6 +1,6 @@
 //! Singly diagonally implicit methods, for stiff systems: the first stage is explicit, the last is the result.
 
-use crate::solve::tableau::{EXPLICIT, Estimate, Tableau};
+use crate::solve::tableau::{Estimate, Kind, Tableau};
 
 /// Implicit Euler, whose error is estimated against the trapezoidal rule, with linear interpolation.
 pub const IMPLICIT_EULER: Tableau = Tableau {
@@ -8,12 +8,12 @@ pub const IMPLICIT_EULER: Tableau = Tableau {
     order: 1,
     c: &[0.0, 1.0],
     a: &[&[], &[0.0]],
-    diagonal: 1.0,
-    error: Some(Estimate { order: 2, weights: &[-0.5, 0.5], coarse: None }),
+    kind: Kind::DiagonallyImplicit(1.0),
+    error: Some(Estimate { power: 2, weights: &[-0.5, 0.5], coarse: None }),
     dense: &[&[0.0], &[1.0]],
     dense_order: 1,
     source: "Hairer & Wanner, Solving ODEs II, IV.1 and IV.3",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };
 
 /// Kværnø's L-stable 5(4), whose sixth stage is the embedded result, with cubic Hermite interpolation.
@@ -30,9 +30,9 @@ pub const KVAERNO5: Tableau = Tableau {
         &[0.13855640231268224, 0.0, -0.04245337201752043, 0.02446657898003141, 0.6194303907248068],
         &[0.13659751177640292, 0.0, -0.05496908796538376, -0.04118626728321046, 0.629933048990164, 0.06962479448202728],
     ],
-    diagonal: 0.26,
+    kind: Kind::DiagonallyImplicit(0.26),
     error: Some(Estimate {
-        order: 5,
+        power: 5,
         weights: &[
             -0.00195889053627933,
             0.0,
@@ -55,5 +55,5 @@ pub const KVAERNO5: Tableau = Tableau {
     ],
     dense_order: 3,
     source: "Kværnø 2004, BIT 44, 489–502, the 5/4 method with γ = 0.26",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };

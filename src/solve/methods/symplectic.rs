@@ -5,7 +5,7 @@
 //! the continuous extension. Stages in pairs hold the same positions or the same momenta; no form has fewer stages, for
 //! each kick needs the drift before it and each drift the kick before it. The nodes are the times of the positions.
 
-use crate::solve::tableau::{EXPLICIT, Tableau};
+use crate::solve::tableau::{Kind, Tableau};
 
 /// Störmer–Verlet (kick, drift, kick) with cubic Hermite interpolation, which is of the result's order.
 pub const VERLET: Tableau = Tableau {
@@ -13,11 +13,11 @@ pub const VERLET: Tableau = Tableau {
     order: 2,
     c: &[0.0, 0.0, 1.0, 1.0],
     a: &[&[], &[0.0], &[0.0, 1.0], &[0.0, 0.5, 0.5]],
-    momenta: Some(&[&[], &[0.5], &[0.5, 0.0], &[0.0, 0.5, 0.5]]),
+    kind: Kind::Partitioned(&[&[], &[0.5], &[0.5, 0.0], &[0.0, 0.5, 0.5]]),
     dense: &[&[1.0, -2.0, 1.0], &[0.0, 1.5, -1.0], &[0.0, 1.5, -1.0], &[0.0, -1.0, 1.0]],
     dense_order: 2,
     source: "Hairer, Lubich & Wanner, Geometric Numerical Integration, I.1.4 and II.2",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };
 
 /// Yoshida's fourth-order composition of three Störmer–Verlet steps (Forest and Ruth's method) with cubic Hermite
@@ -44,7 +44,7 @@ pub const YOSHIDA4: Tableau = Tableau {
             0.6756035959798288,
         ],
     ],
-    momenta: Some(&[
+    kind: Kind::Partitioned(&[
         &[],
         &[0.6756035959798288],
         &[0.6756035959798288, 0.0],
@@ -74,5 +74,5 @@ pub const YOSHIDA4: Tableau = Tableau {
     ],
     dense_order: 3,
     source: "Yoshida 1990, Physics Letters A 150, 262–268; Forest & Ruth 1990, Physica D 43, 105–117",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };

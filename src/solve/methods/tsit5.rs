@@ -1,6 +1,6 @@
 //! Tsitouras's pair of orders 5 and 4.
 
-use crate::solve::tableau::{EXPLICIT, Estimate, Tableau};
+use crate::solve::tableau::{Estimate, Tableau};
 
 /// Tsitouras 5(4) with its free fourth-order continuous extension.
 pub const TSIT5: Tableau = Tableau {
@@ -17,7 +17,7 @@ pub const TSIT5: Tableau = Tableau {
         &[0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.290069515436081, 2.324710524099774],
     ],
     error: Some(Estimate {
-        order: 5,
+        power: 5,
         weights: &[
             -0.001780011052225777,
             -0.0008164344596567469,
@@ -40,5 +40,5 @@ pub const TSIT5: Tableau = Tableau {
     ],
     dense_order: 4,
     source: "Tsitouras 2011, Computers & Mathematics with Applications 62, 770–775",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };

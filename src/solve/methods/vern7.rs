@@ -1,6 +1,6 @@
 //! Verner's most efficient pair of orders 7 and 6.
 
-use crate::solve::tableau::{EXPLICIT, Estimate, Tableau};
+use crate::solve::tableau::{Estimate, Tableau};
 
 /// Verner's most efficient 7(6) with its seventh-order continuous extension, which takes five further stages. These
 /// are the ones corrected in 2024: the older ones, still found in other libraries, reach order 6 only.
@@ -60,7 +60,7 @@ pub const VERN7: Tableau = Tableau {
         ],
     ],
     error: Some(Estimate {
-        order: 7,
+        power: 7,
         weights: &[
             0.0025470118799310456,
             0.0,
@@ -279,5 +279,5 @@ pub const VERN7: Tableau = Tableau {
     dense_order: 7,
     source: "Verner 2010, Numerical Algorithms 53, 383–396; pair RKV76.IIa.Efficient.00001675585 of \
              www.sfu.ca/~jverner, further stages and continuous extension as corrected in July 2024",
-    ..EXPLICIT
+    ..Tableau::BLANK
 };

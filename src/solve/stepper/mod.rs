@@ -1,6 +1,7 @@
 //! One Runge–Kutta step of all lanes: forward, and its two derivatives.
 //!
-//! This is the only place that knows how a method's stages hang together. [`attempt`](Stepper::attempt) computes them,
+//! The general engine and both derivatives learn from here how a method's stages hang together.
+//! [`attempt`](Stepper::attempt) computes them,
 //! [`Stepper::push`] takes tangents through a recorded step, [`Stepper::pull`] takes cotangents back. Whatever decides
 //! on steps, outputs and events stands above.
 
@@ -103,8 +104,8 @@ impl<'a, T: Real> Stepper<'a, T> {
         if let Some(tape) = tape.as_deref_mut() {
             tape.begin_round(lanes, (self.method.stages - 1) * slab_len);
         }
-        if self.method.diagonal != T::zero() {
-            self.begin_newton(at, h);
+        if let (Some(gamma), Control::Adaptive { .. }) = (self.method.diagonal, self.control) {
+            self.begin_newton(at, h, gamma);
         }
         for j in 1..self.method.stages {
             let slab = tape.as_deref_mut().map(|tape| {
@@ -136,12 +137,15 @@ impl<'a, T: Real> Stepper<'a, T> {
         let time = |lane: usize| at.t[lane] + c * h[lane];
         self.field.fill_arguments(at.ids, at.pieces, time, &mut self.arguments, &mut self.inputs);
         let out = &mut unknown[..block];
-        if self.method.diagonal == T::zero() || j >= self.method.stages {
-            self.evaluate_arguments(lanes, out, slab);
-            self.evaluations[..lanes].iter_mut().for_each(|n| *n += 1);
-        } else {
-            out.copy_from_slice(&known[(j - 1) * block..]);
-            self.solve_stage(at, h, out, slab);
+        match self.method.diagonal.filter(|_| j < self.method.stages) {
+            Some(gamma) => {
+                out.copy_from_slice(&known[(j - 1) * block..]);
+                self.solve_stage(at, h, gamma, out, slab);
+            }
+            None => {
+                self.evaluate_arguments(lanes, out, slab);
+                self.evaluations[..lanes].iter_mut().for_each(|n| *n += 1);
+            }
         }
         self.stages = stages;
     }

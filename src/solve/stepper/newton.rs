@@ -103,14 +103,14 @@ impl<T: Real> Stepper<'_, T> {
     }
 
     /// Factors the matrices of all stages of a step at its beginning.
-    pub(super) fn begin_newton(&mut self, at: Standing<T>, h: &[T]) {
+    pub(super) fn begin_newton(&mut self, at: Standing<T>, h: &[T], gamma: T) {
         let lanes = at.ids.len();
         self.arguments[..at.y.len()].copy_from_slice(at.y);
         self.field.fill_arguments(at.ids, at.pieces, |lane| at.t[lane], &mut self.arguments, &mut self.inputs);
         self.linearize_here(lanes);
         self.evaluations[..lanes].iter_mut().for_each(|n| *n += 1);
         let dim = self.dim();
-        self.newton.factor(dim, h, self.method.diagonal, false);
+        self.newton.factor(dim, h, gamma, false);
     }
 
     /// Solves for one stage. The arguments hold `base` (with inputs and time) and are left at `base + hγk`; `k` holds a
@@ -119,8 +119,8 @@ impl<T: Real> Stepper<'_, T> {
     /// With adaptive steps the matrices stay those of the step's beginning, and a lane that does not converge soon is
     /// marked, for its step to be tried shorter. With fixed steps there is no shorter one: the matrices are renewed at
     /// every iteration, down to rounding.
-    pub(super) fn solve_stage(&mut self, at: Standing<T>, h: &[T], k: &mut [T], slab: Option<&mut [T]>) {
-        let (dim, lanes, gamma) = (self.dim(), at.ids.len(), self.method.diagonal);
+    pub(super) fn solve_stage(&mut self, at: Standing<T>, h: &[T], gamma: T, k: &mut [T], slab: Option<&mut [T]>) {
+        let (dim, lanes) = (self.dim(), at.ids.len());
         let block = dim * lanes;
         self.newton.base.clear();
         self.newton.base.extend_from_slice(&self.arguments[..block]);
@@ -131,7 +131,7 @@ impl<T: Real> Stepper<'_, T> {
             if !active.contains(&true) {
                 break;
             }
-            self.place(h, k);
+            self.place(h, gamma, k);
             if fixed {
                 self.linearize_here(lanes);
                 self.newton.factor(dim, h, gamma, false);
@@ -148,7 +148,7 @@ impl<T: Real> Stepper<'_, T> {
                 }
                 self.evaluations[lane] += 1;
                 let solved = self.newton.solve(&mut correction[..block], lane, lanes);
-                let size = self.size(at, h[lane], &correction, lane, lanes);
+                let size = self.size(at, h[lane] * gamma, &correction, lane, lanes);
                 if !solved || !size.is_finite() {
                     (active[lane], self.unsolved[lane]) = (false, true);
                     if !size.is_finite() {
@@ -175,7 +175,7 @@ impl<T: Real> Stepper<'_, T> {
         for lane in (0..lanes).filter(|&lane| active[lane]) {
             self.unsolved[lane] = true;
         }
-        self.place(h, k);
+        self.place(h, gamma, k);
         if let Some(slab) = slab {
             // The slope itself stays what Newton's method found: the field there is the same up to the tolerance, but a
             // stiff field multiplies that difference.
@@ -186,17 +186,15 @@ impl<T: Real> Stepper<'_, T> {
     }
 
     /// `arguments = base + hγk`.
-    fn place(&mut self, h: &[T], k: &[T]) {
-        let gamma = self.method.diagonal;
+    fn place(&mut self, h: &[T], gamma: T, k: &[T]) {
         for (i, &k) in k.iter().enumerate() {
             self.arguments[i] = self.newton.base[i] + h[i % h.len()] * gamma * k;
         }
     }
 
-    /// A correction's size in units of the tolerance, or of rounding where steps are fixed.
-    fn size(&self, at: Standing<T>, h: T, correction: &[T], lane: usize, lanes: usize) -> T {
+    /// The size of `factor` times a correction in units of the tolerance, or of rounding where steps are fixed.
+    fn size(&self, at: Standing<T>, factor: T, correction: &[T], lane: usize, lanes: usize) -> T {
         let mine = || (lane..at.y.len()).step_by(lanes);
-        let gamma = self.method.diagonal;
         let (rtol, atol) = match self.control {
             Control::Adaptive { rtol, atol } => (T::of(rtol), T::of(atol)),
             Control::Fixed { .. } => {
@@ -205,17 +203,17 @@ impl<T: Real> Stepper<'_, T> {
             }
         };
         let sum = mine().fold(T::zero(), |sum, i| {
-            let scaled = h * gamma * correction[i] / (atol + rtol * at.y[i].abs());
+            let scaled = factor * correction[i] / (atol + rtol * at.y[i].abs());
             sum + scaled * scaled
         });
         (sum / T::of(self.dim() as f64)).sqrt()
     }
 
     /// Prepares `I − hγJ` (or its transpose) at recorded points, for derivatives.
-    pub(super) fn factor_at(&mut self, slab: Block<T>, h: &[T], transposed: bool) {
+    pub(super) fn factor_at(&mut self, slab: Block<T>, h: &[T], gamma: T, transposed: bool) {
         self.jacobian(slab);
         let dim = self.dim();
-        self.newton.factor(dim, h, self.method.diagonal, transposed);
+        self.newton.factor(dim, h, gamma, transposed);
     }
 
     /// Solves the prepared systems for every lane of a block. A refused attempt's lanes take no part.

@@ -118,13 +118,12 @@ impl<'a, T: Real> Back<'a, T> {
         let h = &tape.steps[round.first..][..lanes];
         let (before, at) = self.stages.split_at_mut(j * block);
         let at = &mut at[..block];
-        let gamma = stepper.method.diagonal;
-        if gamma != T::zero() && j <= last {
+        if let Some(gamma) = stepper.method.diagonal.filter(|_| j <= last) {
             // k = f(base + hγk), and the result is base + hγk.
             if j == last {
                 (0..block).for_each(|i| at[i] += h[i % lanes] * gamma * self.result[i]);
             }
-            stepper.factor_at(slab, h, true);
+            stepper.factor_at(slab, h, gamma, true);
             stepper.solve_all(at, lanes);
         }
         let component = stepper.field.component;

@@ -74,7 +74,6 @@ impl<T: Real> Ahead<T> {
         (0..self.groups).for_each(|_| self.steps.extend_from_slice(h));
         let mut stages = std::mem::take(&mut self.stages);
         stages[..block].copy_from_slice(&self.slope[..block]);
-        let implicit = stepper.method.diagonal != T::zero();
         for j in 1..stepper.method.stages + if round.extra { stepper.method.extra } else { 0 } {
             let (known, unknown) = stages.split_at_mut(j * block);
             let out = &mut unknown[..block];
@@ -83,10 +82,9 @@ impl<T: Real> Ahead<T> {
             let first = round.slabs + (j - 1) * slab_len;
             let slab = Block::new(&tape.slabs[first..first + slab_len], lanes);
             self.jvp(stepper, slab, out);
-            if implicit && j < stepper.method.stages {
-                stepper.factor_at(slab, h, false);
+            if let Some(gamma) = stepper.method.diagonal.filter(|_| j < stepper.method.stages) {
+                stepper.factor_at(slab, h, gamma, false);
                 stepper.solve_all(out, self.groups * lanes);
-                let gamma = stepper.method.diagonal;
                 for (i, &k) in out.iter().enumerate() {
                     self.arguments[i] += self.steps[i % self.steps.len()] * gamma * k;
                 }

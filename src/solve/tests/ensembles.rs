@@ -106,9 +106,8 @@ fn agree<T: Real>(field: Field<T>, params: &[f64], case: &Case, options: &Option
 }
 
 fn options(kind: usize, method: usize, digits: f64) -> Options {
-    let adaptive: Vec<_> =
-        METHODS.iter().filter(|m| m.error.is_some() && m.diagonal == 0.0 && m.momenta.is_none()).collect();
-    let explicit: Vec<_> = METHODS.iter().filter(|m| m.diagonal == 0.0 && m.momenta.is_none()).collect();
+    let adaptive: Vec<_> = METHODS.iter().filter(|m| m.error.is_some() && m.kind == Kind::Explicit).collect();
+    let explicit: Vec<_> = METHODS.iter().filter(|m| m.kind == Kind::Explicit).collect();
     let tolerance = 10f64.powf(-digits);
     let control = Control::Adaptive { rtol: tolerance, atol: tolerance };
     match kind {
