@@ -30,3 +30,8 @@ pub use real::Real;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So does that of the page on spectra.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/lyapunov.md")]
+struct Spectra;

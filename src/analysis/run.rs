@@ -25,6 +25,9 @@ pub struct SpectrumOptions {
     pub frame: Frame,
     /// Seed of the frame.
     pub seed: u64,
+    /// How many exponents are known to be 0: one for the direction of a flow that does not rest, two for each quantity that
+    /// a symplectic flow conserves. So many of those that are 0 within errors count as 0 in dimension and entropy.
+    pub zeros: usize,
     /// Ends the run once no standard error of a resolved exponent is above this, in units of the result.
     pub target_error: Option<f64>,
 }
@@ -32,7 +35,16 @@ pub struct SpectrumOptions {
 impl SpectrumOptions {
     /// All exponents from so many steps, after a warm-up, with a random frame of seed 0.
     pub fn new(warmup: u64, steps: u64) -> Self {
-        Self { exponents: None, warmup, steps, qr_every: None, frame: Frame::Random, seed: 0, target_error: None }
+        Self {
+            exponents: None,
+            warmup,
+            steps,
+            qr_every: None,
+            frame: Frame::Random,
+            seed: 0,
+            zeros: 0,
+            target_error: None,
+        }
     }
 }
 
@@ -219,6 +231,7 @@ impl<'a, T: Real> Run<'a, T> {
             unit: self.system.duration(),
             counted,
             warmup: self.options.warmup.min(self.step()),
+            zeros: self.options.zeros,
             dead: self.dead.as_ref().map_or(0, |dead| dead.iter().map(BTreeSet::len).max().unwrap_or(0)),
             ledgers: &ledgers,
         })

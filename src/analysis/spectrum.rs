@@ -54,9 +54,11 @@ pub struct Spectrum {
     pub bin: u64,
     /// What may be said of each.
     pub status: Vec<Status>,
-    /// Whether an exponent is 0 as far as can be seen: within three standard errors, or falling as 1/time, as that of the
-    /// direction of a flow does.
+    /// Whether an exponent is 0 as far as can be seen: within three standard errors or, where some are known to be 0, so
+    /// near that it may be falling as 1/time, as that of the direction of a flow does.
     pub neutral: Vec<bool>,
+    /// How many exponents are known to be 0.
+    pub zeros: usize,
     /// The sum of the exponents, and its standard error.
     pub sum: f64,
     /// See [`sum`](Self::sum).
@@ -77,6 +79,7 @@ pub(super) struct Measured<'a> {
     pub unit: f64,
     pub counted: u64,
     pub warmup: u64,
+    pub zeros: usize,
     /// Directions known to be dead.
     pub dead: usize,
     pub ledgers: &'a [&'a Ledger],
@@ -144,8 +147,8 @@ impl Spectrum {
             }
             _ => Status::Resolved,
         };
-        let neutral =
-            |row: &Row| row.error.is_finite() && row.exponent.abs() <= (3.0 * row.error).max(NEUTRAL_NATS / time);
+        let nats = if m.zeros > 0 { NEUTRAL_NATS } else { 1e-10 };
+        let neutral = |row: &Row| row.error.is_finite() && row.exponent.abs() <= (3.0 * row.error).max(nats / time);
         let sums = m.each(|ledger, s| {
             let mut sums = vec![0.0; ledger.finished()];
             (0..columns).for_each(|j| sums.iter_mut().zip(ledger.series(j, s)).for_each(|(sum, x)| *sum += x));
@@ -165,6 +168,7 @@ impl Spectrum {
             bin,
             status: rows.iter().map(status).collect(),
             neutral: rows.iter().map(neutral).collect(),
+            zeros: m.zeros,
             sum: rows.iter().map(|row| row.exponent).sum(),
             sum_error: finished(standard_error(&sums)),
             trace: trace(m, &rows, starts),
@@ -183,7 +187,7 @@ impl Spectrum {
     }
 
     /// The Kaplan–Yorke dimension `j + Σ_{i≤j} λ_i / |λ_{j+1}|`, with `j` the largest number of leading exponents whose sum
-    /// is not negative (Kaplan & Yorke 1979). Neutral exponents count as 0.
+    /// is not negative (Kaplan & Yorke 1979). Those [known](Self::zeros) to be 0 count as 0.
     ///
     /// # Errors
     /// If the known exponents' sum does not become negative and there are more that are not known, or the exponent where

@@ -284,7 +284,7 @@ pub struct LyapunovArgs {
     /// The start of the system, one number a component [default: its usual one]
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', allow_hyphen_values = true, conflicts_with = "rnn")]
     pub start: Option<Vec<f64>>,
-    /// The explicit or symplectic method that steps a flow [default: rk4, or the system's own]
+    /// The method that steps a flow [default: rk4, or the system's own]
     #[arg(long, value_name = "NAME", conflicts_with = "rnn")]
     pub method: Option<String>,
     /// Its step, in units of time [default: one that suits the system]

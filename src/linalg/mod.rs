@@ -13,6 +13,7 @@ mod constants;
 mod dispatch;
 mod elementwise;
 mod gemm;
+pub(crate) mod lu;
 mod pack;
 mod planes;
 mod points;

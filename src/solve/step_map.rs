@@ -26,8 +26,7 @@ impl<'a, T: Real> StepMap<'a, T> {
     pub fn new(field: Field<'a, T>, tableau: &Tableau, step: f64) -> Result<Self> {
         tableau.check()?;
         if tableau.is_implicit() {
-            let what = format!("a step of {} as a map would have to solve for its stages", tableau.name);
-            return Err(Error::config(what, "choose an explicit method such as rk4, or a symplectic one"));
+            return Err(Error::config(format!("{} is implicit", tableau.name), "use an ImplicitStepMap"));
         }
         if field.inputs.is_some() {
             return Err(Error::config("a field with inputs has no step map", "make the inputs part of the state"));
@@ -199,7 +198,10 @@ mod tests {
         ] {
             let settings = Settings::parse(&Vec::from_iter((!settings.is_empty()).then_some(settings))).unwrap();
             let instance = system(name).unwrap().build(&settings).unwrap();
-            for method in METHODS.iter().filter(|m| !m.is_implicit() && (!matches!(m.kind, Kind::Partitioned(_)) || instance.separable)) {
+            for method in METHODS
+                .iter()
+                .filter(|m| !m.is_implicit() && (!matches!(m.kind, Kind::Partitioned(_)) || instance.separable))
+            {
                 let map = StepMap::new(instance.field().unwrap(), method, 0.03).unwrap();
                 if let Err(what) = testkit::check(&map, &instance.params, 0.5, 1) {
                     panic!("{name} by {}: {what}", method.name);

@@ -10,7 +10,7 @@ pub use differences::jacobian;
 pub use sums::{SumRule, sum};
 pub use trajectories::{Separation, leading, separate};
 
-use super::{Run, Spectrum};
+use super::{Run, Spectrum, TracePoint};
 use crate::Real;
 use crate::io::json;
 use replay::Replay;
@@ -47,8 +47,13 @@ impl Check {
 /// The sum of all exponents against one that is known exactly; a numerical step may be off by 1e-4.
 pub fn known_sum(spectrum: &Spectrum, sum: f64) -> Check {
     let errors = if spectrum.sum_error.is_finite() { 4.0 * spectrum.sum_error } else { 0.0 };
+    // Where volumes breathe, the end of a run falls somewhere between in and out: as far as they were seen to.
+    let total = |point: &TracePoint| point.exponents.iter().sum::<f64>() * point.steps as f64;
+    let trend = |point: &TracePoint| spectrum.sum * point.steps as f64;
+    let breath = spectrum.trace.iter().map(|point| (total(point) - trend(point)).abs()).fold(0.0, f64::max);
+    let breath = 2.0 * breath / spectrum.steps.max(1) as f64;
     let note = "the sum that this system has exactly";
-    Check::new("known sum", spectrum.sum, sum, 1e-4 * sum.abs().max(1.0) + errors, note.into())
+    Check::new("known sum", spectrum.sum, sum, 1e-4 + 1e-9 * sum.abs() + errors + breath, note.into())
 }
 
 /// At least so many exponents are zero: one for the direction of a flow that does not rest, two for each quantity that a

@@ -2,6 +2,7 @@
 
 use super::kit::*;
 use crate::analysis::{Run, SpectrumOptions, Stepped, audit, near};
+use crate::dynamics::systems::{Kind, SYSTEMS};
 use crate::dynamics::{Component, Field};
 use crate::solve::{EULER, RK4, StepMap};
 use nalgebra::Complex;
@@ -39,6 +40,7 @@ fn flow(
     let instance = named(name, settings);
     let map = StepMap::new(instance.field().unwrap(), &RK4, step).unwrap();
     let system = Stepped::timed(&map, &instance.params, step);
+    let options = SpectrumOptions { zeros: instance.zeros, ..options };
     Run::new(&system, &near(&instance.start, starts, 1), options).unwrap().finish().unwrap()
 }
 
@@ -183,4 +185,27 @@ fn symplectic_systems_come_in_pairs() {
     assert!(audit::zeros(&spectrum, 2).holds);
     let lorenz = flow("lorenz63", &[], 0.01, 1, SpectrumOptions::new(1000, 10_000));
     assert!(!audit::pairs(&lorenz, 0.0).unwrap().holds);
+}
+
+#[test]
+fn a_limit_cycle_has_dimension_one_although_its_zero_comes_out_negative() {
+    let cycle = flow("van-der-pol", &[], 0.01, 1, SpectrumOptions::new(20_000, 100_000));
+    assert!(cycle.exponents[0] < 0.0 && cycle.neutral == [true, false], "{:?}", cycle.exponents);
+    assert_eq!((cycle.kaplan_yorke().unwrap(), cycle.entropy().unwrap()), (1.0, 0.0));
+}
+
+#[test]
+fn the_usual_steps_keep_the_sum_of_every_flow_within_a_ten_thousandth() {
+    for system in SYSTEMS.iter().filter(|system| system.kind == Kind::Flow && system.measure.step > 0.0) {
+        let settings = if system.name == "rate-network" { &["n=40"][..] } else { &[] };
+        let instance = named(system.name, settings);
+        // Along a closed orbit the sum comes to zero only once a turn.
+        if let (Some(sum), None, false) =
+            (instance.sum_of_exponents, &instance.stepping, system.name == "lotka-volterra")
+        {
+            let h = system.measure.step;
+            let spectrum = flow(system.name, settings, h, 1, SpectrumOptions::new(2000, 20_000));
+            assert!((spectrum.sum - sum).abs() < 1e-4, "{}: {} {sum}", system.name, spectrum.sum);
+        }
+    }
 }

@@ -121,6 +121,7 @@ fn options<T: Real>(subject: &Subject<T>, args: &LyapunovArgs, seed: u64) -> Spe
             FrameKind::Identity => Frame::Identity,
         },
         seed,
+        zeros: subject.zeros,
         target_error: args.target_error,
     }
 }

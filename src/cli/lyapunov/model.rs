@@ -2,11 +2,12 @@
 
 use super::super::args::{Common, LyapunovArgs};
 use super::super::console::Console;
+use super::system::step_map;
 use super::{Subject, Usual, finish};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::{Stepped, near, suited_step};
 use crate::models::Fitted;
-use crate::solve::{self, StepMap};
+use crate::solve;
 use crate::{Error, Result};
 use serde_json::json;
 use std::path::Path;
@@ -36,15 +37,15 @@ pub fn measure(folder: &Path, args: &LyapunovArgs, common: &Common, console: &Co
     let method = solve::method(args.method.as_deref().unwrap_or("rk4"))?;
     if matches!(method.kind, solve::Kind::Partitioned(_)) {
         let what = format!("{} is for separable systems", method.name);
-        return Err(Error::config(what, "choose an explicit method"));
+        return Err(Error::config(what, "choose another method"));
     }
     let step = match args.step {
         Some(step) => step / unit,
         None => suited_step(field, params, &start, anchor.time, fitted.span)?,
     };
-    let map = StepMap::new(field, method, step)?;
+    let map = step_map(field, method, step)?;
     // The model's time is that of the file in a unit of its own; exponents are told in the file's.
-    let mut stepped = Stepped::timed(&map, params, step);
+    let mut stepped = Stepped::timed(&*map, params, step);
     (stepped.clock.start, stepped.clock.unit) = (anchor.time, unit);
     let seed = common.seed.unwrap_or(0);
     let in_steps = |spans: f64| (spans * fitted.span / step.abs()).clamp(1.0, MOST_STEPS).ceil() as u64;

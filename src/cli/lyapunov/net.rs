@@ -50,7 +50,7 @@ pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, conso
             let (map, params) = fed_back(part.stack.clone(), &part.params, &weight, &bias)?;
             (Box::new(map), params)
         }
-        None => (Box::new(part.stack.clone()), part.params.clone()),
+        None => (lone_or_stacked(&part.stack), part.params.clone()),
     };
     let (drive, input) = match (&rows, &net.feed_back) {
         (Some(rows), _) => (Drive::Sequences(vec![rows]), "sequence"),
@@ -96,6 +96,14 @@ pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, conso
         common,
         console,
     )
+}
+
+/// A single layer need not be gathered from a stack's state.
+fn lone_or_stacked<T: Real>(stack: &Stack) -> Box<dyn Component<T>> {
+    match stack.layers() {
+        [cell] => Box::new(*cell),
+        _ => Box::new(stack.clone()),
+    }
 }
 
 /// Checks in double precision, of nets that are not fed back.

@@ -118,6 +118,10 @@ impl Report {
         }
     }
 
+    fn whence(&self) -> String {
+        if self.starts == 1 { "one start".into() } else { format!("each of {} starts", self.starts) }
+    }
+
     /// For the figure.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
@@ -127,7 +131,7 @@ impl Report {
         if let Some(entropy) = self.ks_entropy {
             remarks.push(format!("entropy {}", short(entropy)));
         }
-        remarks.push(format!("{} starts, {} steps each", self.starts, self.steps));
+        remarks.push(format!("{} steps from {}", self.steps, self.whence()));
         remarks
     }
 
@@ -180,9 +184,9 @@ impl Report {
         line(
             "steps",
             format!(
-                "{} from each of {} starts after {}, of {} each; factored every {} ({every}); {:.1} s",
+                "{} from {} after {}, of {} each; factored every {} ({every}); {:.1} s",
                 self.steps,
-                self.starts,
+                self.whence(),
                 self.warmup,
                 short(self.step),
                 short(self.qr_every),

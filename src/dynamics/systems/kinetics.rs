@@ -35,7 +35,7 @@ pub(super) const LOTKA_VOLTERRA: System = System {
         Parameter::real("gamma", 0.4, "deaths of the predators"),
     ],
     span: Span { end: 60.0, step: 0.05 },
-    measure: Measure { step: 0.01, warmup: 50.0, time: 1000.0, starts: 8, exponents: 0 },
+    measure: Measure { step: 0.005, warmup: 50.0, time: 1000.0, starts: 8, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[exact(0.0), exact(0.0)],

@@ -393,7 +393,7 @@ pub(super) const KURAMOTO_SIVASHINSKY: System = System {
         Parameter::whole("n", 64, "points of the grid; a third of them are waves", 8..=1024),
     ],
     span: Span { end: 200.0, step: 0.5 },
-    measure: Measure { step: STEP, warmup: 500.0, time: 12_000.0, starts: 2, exponents: 12 },
+    measure: Measure { step: STEP, warmup: 500.0, time: 40_000.0, starts: 2, exponents: 12 },
     references: &[
         Reference {
             settings: &[],

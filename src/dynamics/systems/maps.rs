@@ -177,7 +177,7 @@ pub(super) const LOGISTIC: System = System {
 };
 
 /// By how much the tent is flatter than it should be, relatively.
-const LESS: f64 = 1.0 / (1u64 << 32) as f64;
+const LESS: f64 = 1e-12;
 
 struct Tent;
 impl SmallMap<1, 1, 1> for Tent {
@@ -197,7 +197,7 @@ pub(super) const TENT: System = System {
     kind: Kind::Map,
     equations: "x' = mu min(x, 1 - x)",
     source: "Collet & Eckmann 1980, Iterated Maps on the Interval as Dynamical Systems",
-    remark: "The slope is mu (1 - 2^-32): with exactly 2 each step would shift one bit out of the state, which would be 0 \
+    remark: "The slope is mu (1 - 1e-12): with exactly 2 each step would shift one bit out of the state, which would be 0 \
              after some 55 steps. Slopes up to 2 keep it in [0, 1].",
     parameters: &[Parameter::real("mu", 2.0, "slope")],
     span: Span { end: 200.0, step: 1.0 },

@@ -101,7 +101,7 @@ fn references_hold_for_parameters_that_exist_fall_and_add_up() {
             if let Some(sum) = instance.sum_of_exponents.filter(|_| values.len() == instance.dim()) {
                 // What the exponents' errors add up to, and the digits that the literature gives.
                 let errors: f64 = reference.exponents.iter().map(|e| e.error).sum();
-                assert!((values.iter().sum::<f64>() - sum).abs() <= errors + 1e-12, "{}: {sum}", system.name);
+                assert!((values.iter().sum::<f64>() - sum).abs() <= errors + 2e-12, "{}: {sum}", system.name);
             }
         }
     }
