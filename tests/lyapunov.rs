@@ -106,6 +106,10 @@ fn directions_of_a_bidirectional_net_are_two_maps() {
     };
     let (forward, backward) = (of("forward"), of("backward"));
     assert!(forward.len() == 32 && forward != backward);
+    let both = ["--rnn", weights, "--inputs", inputs, "--inputs", inputs, "--direction", "forward", "--qr-every", "1"];
+    let twice = spectrum(&folder, &both);
+    let most = numbers(&twice["between_starts"]).into_iter().fold(0.0, f64::max);
+    assert!(twice["starts"] == 2 && (numbers(&twice["exponents"])[0] - forward[0]).abs() < 0.05 && most > 0.0);
     let run = flowmap(&folder).arg("lyapunov").args(common).assert().code(2);
     assert!(message(&run).contains("choose --direction"), "{}", message(&run));
 }

@@ -44,6 +44,9 @@ impl Ledger {
             };
             let steps = interval.next().min(cut.min(target) - walk.step());
             walk.advance(steps);
+            if walk.lost().is_some() {
+                return;
+            }
             walk.orthonormalize();
             if walk.lost().is_some() {
                 return;

@@ -288,7 +288,7 @@ pub struct LyapunovArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "rnn")]
     pub method: Option<String>,
     /// Its step, in units of time [default: one that suits the system]
-    #[arg(long, value_name = "X", conflicts_with = "rnn")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, conflicts_with = "rnn")]
     pub step: Option<f64>,
     #[command(flatten)]
     pub net: NetArgs,
@@ -311,7 +311,7 @@ pub struct LyapunovArgs {
     #[arg(long, value_enum, default_value_t = FrameKind::Random)]
     pub frame: FrameKind,
     /// End as soon as no standard error is above this
-    #[arg(long, value_name = "E")]
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
     pub target_error: Option<f64>,
     /// Go on from the checkpoint of a run that was stopped, with the same options
     #[arg(long)]
@@ -325,9 +325,10 @@ pub struct LyapunovArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Recurrent nets")]
 pub struct NetArgs {
-    /// Inputs, a row a step: an npy array (steps, features), or a CSV file of numbers under a header
+    /// Inputs, a row a step: an npy array (steps, features), or a CSV file of numbers under a header; may come several times,
+    /// for a start each
     #[arg(long, value_name = "X.npy|X.csv", requires = "rnn", value_hint = ValueHint::FilePath)]
-    pub inputs: Option<PathBuf>,
+    pub inputs: Vec<PathBuf>,
     /// The same input at every step: the net is autonomous [default without --inputs: zero]
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', allow_hyphen_values = true)]
     #[arg(requires = "rnn", conflicts_with = "inputs")]

@@ -3,7 +3,7 @@
 use crate::Real;
 
 /// Factors `a`, `n × n` row after row, into triangles with partial pivoting (Golub & Van Loan, alg. 3.4.1); the row that
-/// took each pivot's place goes to `pivots`. A singular matrix leaves numbers that are not finite.
+/// took each pivot's place goes to `pivots`. The diagonal holds the inverse pivots, which are not finite if `a` is singular.
 pub(crate) fn factor<T: Real>(a: &mut [T], pivots: &mut [T]) {
     let n = pivots.len();
     for k in 0..n {
@@ -13,6 +13,7 @@ pub(crate) fn factor<T: Real>(a: &mut [T], pivots: &mut [T]) {
             (0..n).for_each(|j| a.swap(k * n + j, best * n + j));
         }
         let inverse = T::one() / a[k * n + k];
+        a[k * n + k] = inverse;
         for i in k + 1..n {
             let weight = a[i * n + k] * inverse;
             a[i * n + k] = weight;
@@ -41,7 +42,7 @@ pub(crate) fn solve<T: Real>(a: &[T], pivots: &[T], b: &mut [T]) {
             let less = a[i * n + j] * b[j];
             b[i] -= less;
         }
-        b[i] /= a[i * n + i];
+        b[i] *= a[i * n + i];
     }
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn solve_transposed<T: Real>(a: &[T], pivots: &[T], b: &mut [T]) {
             let less = a[j * n + i] * b[j];
             b[i] -= less;
         }
-        b[i] /= a[i * n + i];
+        b[i] *= a[i * n + i];
     }
     for i in (0..n).rev() {
         for j in i + 1..n {

@@ -171,3 +171,49 @@ fn legend(figure: &SpectrumFigure, lines: &[usize]) -> Legend {
     let remarks = figure.remarks.iter().map(|remark| (Key::Remark, remark.clone()));
     Legend::new(vec![marks.collect(), curves.collect(), remarks.collect()], WIDTH - 2.0 * MARGIN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure(count: usize) -> SpectrumFigure {
+        let marks = [ExponentMark::Resolved, ExponentMark::Neutral, ExponentMark::Hidden, ExponentMark::Dead];
+        let mark = |i: usize| marks[4 * i / count.max(1)];
+        let value = |i: usize| if mark(i) == ExponentMark::Dead { f64::NEG_INFINITY } else { 1.0 - i as f64 };
+        SpectrumFigure {
+            title: "a < b & c".into(),
+            unit: "nats per step".into(),
+            exponents: (0..count).map(value).collect(),
+            errors: vec![0.1; count],
+            marks: (0..count).map(mark).collect(),
+            progress: "steps".into(),
+            steps: vec![1.0, 2.0, 3.0],
+            averages: vec![(0..count).map(value).collect(); 3],
+            remarks: vec!["dimension 2".into()],
+        }
+    }
+
+    #[test]
+    fn spectra_of_any_size_and_kind_are_documents_with_their_marks_named() {
+        for count in [1, 4, 8, 300] {
+            let svg = spectrum_figure(&figure(count)).unwrap();
+            roxmltree::Document::parse(&svg).unwrap();
+            assert!(svg.contains("number of the exponent") && svg.contains("nats per step"));
+            assert_eq!(svg.contains("minus infinity"), count >= 4);
+        }
+        let nothing = SpectrumFigure { errors: vec![f64::INFINITY; 4], steps: vec![], averages: vec![], ..figure(4) };
+        roxmltree::Document::parse(&spectrum_figure(&nothing).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn lists_of_other_lengths_are_refused() {
+        for bad in [
+            SpectrumFigure { errors: vec![0.1; 3], ..figure(4) },
+            SpectrumFigure { marks: Vec::new(), ..figure(4) },
+            SpectrumFigure { averages: vec![vec![0.0; 3]; 3], ..figure(4) },
+            SpectrumFigure { steps: vec![1.0], ..figure(4) },
+        ] {
+            assert!(matches!(spectrum_figure(&bad), Err(Error::Shape { .. })));
+        }
+    }
+}

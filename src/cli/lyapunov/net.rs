@@ -41,7 +41,7 @@ pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, conso
     loaded.notes.iter().for_each(|note| console.say(format_args!("note: {note}")));
     let part = part::<T>(&loaded, net)?;
     let start = start::<T>(net, part.stack.state())?;
-    let rows = net.inputs.as_deref().map(|path| rows(path, &loaded, &part)).transpose()?;
+    let sequences = net.inputs.iter().map(|path| rows(path, &loaded, &part)).collect::<Result<Vec<Vec<T>>>>()?;
     let constant = constant::<T>(net, &loaded, &part)?;
 
     let (map, params): (Box<dyn Component<T>>, Vec<T>) = match &net.feed_back {
@@ -52,13 +52,13 @@ pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, conso
         }
         None => (lone_or_stacked(&part.stack), part.params.clone()),
     };
-    let (drive, input) = match (&rows, &net.feed_back) {
-        (Some(rows), _) => (Drive::Sequences(vec![rows]), "sequence"),
-        (None, Some(_)) => (Drive::Free, "fed back"),
-        (None, None) => (Drive::Constant(&constant), "constant"),
+    let driven = !sequences.is_empty();
+    let (drive, input) = match (driven, &net.feed_back) {
+        (true, _) => (Drive::Sequences(sequences.iter().map(Vec::as_slice).collect()), "sequence"),
+        (false, Some(_)) => (Drive::Free, "fed back"),
+        (false, None) => (Drive::Constant(&constant), "constant"),
     };
     let stepped = Stepped::map(&*map, &params).driven(drive);
-    let driven = rows.is_some();
     let mut rules = Vec::new();
     if net.feed_back.is_none() {
         rules.extend(SumRule::cells(&part.stack, &part.params));
@@ -66,8 +66,16 @@ pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, conso
     if rules.is_empty() {
         rules.push(SumRule::determinant(&stepped));
     }
-    let count = args.starts.unwrap_or(1) as usize;
+    let count = match (sequences.len(), args.starts) {
+        (0 | 1, starts) => starts.unwrap_or(1) as usize,
+        (sequences, None) => sequences,
+        (_, Some(_)) => {
+            let what = "--starts is given with several sequences of inputs, which have a start each";
+            return Err(Error::config(what, "leave it out"));
+        }
+    };
     let seed = common.seed.unwrap_or(0);
+    let starts = if sequences.len() > 1 { vec![start.clone(); count] } else { near(&start, count, seed) };
     let what = if driven { "conditional" } else { "autonomous" };
     let layers = &loaded.layers;
     let source = json!({
@@ -82,7 +90,7 @@ pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, conso
     finish(
         Subject {
             stepped: &stepped,
-            starts: near(&start, count, seed),
+            starts,
             source,
             title,
             usual: Usual { warmup: if driven { 0 } else { WARMUP }, steps: STEPS, exponents: None },
@@ -90,7 +98,7 @@ pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, conso
             sum: None,
             zeros: 0,
             pairs: None,
-            further: further(&part, rows.as_deref(), &constant, &start, net, args, seed),
+            further: further(&part, sequences.first().map(Vec::as_slice), &constant, &start, net, args, seed),
         },
         args,
         common,

@@ -17,12 +17,20 @@ pub(super) struct Blocked<T> {
     along: Vec<T>,
     /// The triangles of a panel's two passes.
     triangles: [Vec<T>; 2],
+    /// What the second pass left of each column's length.
+    pub kept: Vec<T>,
 }
 
 impl<T: Real> Blocked<T> {
     pub fn new(dim: usize, columns: usize) -> Self {
         let triangle = || vec![T::zero(); PANEL * PANEL];
-        Self { dim, columns, along: vec![T::zero(); columns * PANEL], triangles: [triangle(), triangle()] }
+        Self {
+            dim,
+            columns,
+            along: vec![T::zero(); columns * PANEL],
+            triangles: [triangle(), triangle()],
+            kept: vec![T::zero(); columns],
+        }
     }
 
     /// Replaces the frame, column by column in `q`, by its orthonormal factor, and fills the upper triangle of `r`.
@@ -56,6 +64,7 @@ impl<T: Real> Blocked<T> {
             }
             let [first_pass, second_pass] = &self.triangles;
             for j in 0..width {
+                self.kept[first + j] = second_pass[j * PANEL + j];
                 for i in 0..=j {
                     let terms = (i..=j).map(|l| second_pass[l * PANEL + i] * first_pass[j * PANEL + l]);
                     r[(first + j) * columns + first + i] = terms.fold(T::zero(), |sum, term| sum + term);
@@ -91,6 +100,24 @@ impl<T: Real> Kernel<T> for Panel<'_, T> {
                 self.triangle[(j + 1 + l) * PANEL + j] = along;
                 take::<T, V>(along, column, later);
             }
+        }
+    }
+}
+
+/// Lengths of columns, written `stride` apart.
+pub(super) struct Lengths<'a, T> {
+    pub dim: usize,
+    pub columns: &'a [T],
+    pub lengths: &'a mut [T],
+    pub stride: usize,
+}
+
+impl<T: Real> Kernel<T> for Lengths<'_, T> {
+    #[inline(always)]
+    fn run<V: Vector<T>>(self) {
+        let lengths = self.lengths.iter_mut().step_by(self.stride);
+        for (length, column) in lengths.zip(self.columns.chunks_exact(self.dim)) {
+            *length = dot::<T, V>(column, column).sqrt();
         }
     }
 }

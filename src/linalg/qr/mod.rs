@@ -14,7 +14,7 @@ mod repair;
 use super::dispatch::dispatch;
 use super::gemm::transposed_copy;
 use crate::Real;
-use blocked::Blocked;
+use blocked::{Blocked, Lengths};
 use lanes::GramSchmidt;
 pub use reflect::Reflect;
 pub(in crate::linalg) use reflect::{multiply_add, product, reflect, room as reflect_room};
@@ -24,6 +24,9 @@ use repair::repair;
 pub const SMALL: usize = 16;
 /// Fewest columns for reflections, and how much wider than half the rows: narrower frames are quicker by Gram–Schmidt.
 const REFLECTED: usize = 192;
+
+/// A unit column of which a pass of Gram–Schmidt leaves less is not orthogonal to the others up to rounding.
+const ENOUGH: f64 = 0.01;
 
 /// The factorisation of frames of one shape, with its room. Factoring allocates nothing.
 #[derive(Debug)]
@@ -76,11 +79,18 @@ impl<T: Real> Qr<T> {
         if self.dim <= SMALL {
             let Self { dim, columns, frames, diagonal, lengths, r, .. } = self;
             dispatch(GramSchmidt { dim: *dim, columns: *columns, frames: *frames, frame, diagonal, lengths, r });
+            // Below this share of its length a column is rounding, in which two passes may leave a part along the others.
+            let noise = T::default_epsilon() * T::of(64.0);
+            for f in 0..self.frames {
+                let sound = |j: usize| {
+                    let at = j * self.frames + f;
+                    self.diagonal[at] > noise * self.lengths[at]
+                };
+                let first = (0..self.columns).find(|&j| !sound(j));
+                self.mend(frame, f, first);
+            }
         } else {
             (0..self.frames).for_each(|f| self.factor_large(frame, f));
-        }
-        for f in 0..self.frames {
-            self.mend(frame, f);
         }
     }
 
@@ -88,8 +98,7 @@ impl<T: Real> Qr<T> {
         let (dim, columns, frames) = (self.dim, self.columns, self.frames);
         transposed_copy(&frame[f..], (columns * frames, frames), &mut self.q, (dim, columns));
         let r = &mut self.r[f * columns * columns..][..columns * columns];
-        let lengths = self.q.chunks_exact(dim).map(length);
-        self.lengths.iter_mut().skip(f).step_by(frames).zip(lengths).for_each(|(to, length)| *to = length);
+        dispatch(Lengths { dim, columns: &self.q, lengths: &mut self.lengths[f..], stride: frames });
         let reflected = self.reflect.as_mut().is_some_and(|room| room.factor(&mut self.q, r));
         if !reflected && let Some(blocked) = &mut self.blocked {
             blocked.factor(&mut self.q, r);
@@ -109,18 +118,16 @@ impl<T: Real> Qr<T> {
                     .for_each(|(to, &x)| *to = x);
             }
         }
+        // Reflections are orthogonal whatever they reflect; of what is rounding the second pass may take most away.
+        let doubtful = |blocked: &Blocked<T>| blocked.kept.iter().position(|kept| !(*kept > T::of(ENOUGH)));
+        let first = if reflected { None } else { self.blocked.as_ref().and_then(doubtful) };
+        self.mend(frame, f, first);
     }
 
-    /// Makes what is left of columns that all but vanished orthonormal.
-    fn mend(&mut self, frame: &mut [T], f: usize) {
+    /// Makes the columns from `first` on, of which some all but vanished, orthonormal.
+    fn mend(&mut self, frame: &mut [T], f: usize, first: Option<usize>) {
         let (columns, frames) = (self.columns, self.frames);
-        // Below this share of its length a column is rounding, in which two passes may leave a part along the others.
-        let noise = T::default_epsilon() * T::of(64.0);
-        let doubtful = |j: &usize| {
-            let at = j * frames + f;
-            !(self.diagonal[at] > noise * self.lengths[at])
-        };
-        let Some(first) = (0..columns).find(doubtful) else { return };
+        let Some(first) = first else { return };
         if (0..columns).any(|j| !self.lengths[j * frames + f].is_finite()) {
             // Not a frame any more; whoever called sees it by the lengths.
             return;
@@ -156,12 +163,6 @@ impl<T: Real> Qr<T> {
     pub fn set_replaced(&mut self, replaced: &[u64]) {
         self.replaced.copy_from_slice(replaced);
     }
-}
-
-fn length<T: Real>(column: &[T]) -> T {
-    let mut square = T::zero();
-    column.iter().for_each(|&x| square += x * x);
-    square.sqrt()
 }
 
 #[cfg(test)]

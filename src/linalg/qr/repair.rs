@@ -18,7 +18,8 @@ pub(super) fn repair<T: Real>(
     let at = |i: usize, j: usize| (i * columns + j) * frames + f;
     for j in first..columns {
         let mut random = vanished[j - first];
-        loop {
+        // A random vector that lies almost along the others is as good as impossible.
+        for _ in 0..8 {
             if random {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(number << 40 | *count);
