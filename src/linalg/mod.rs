@@ -13,9 +13,11 @@ mod constants;
 mod dispatch;
 mod elementwise;
 mod gemm;
+pub(crate) mod lu;
 mod pack;
 mod planes;
 mod points;
+mod qr;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -31,5 +33,6 @@ pub use gemm::{affine, affine_add, outer_add, outer_add_blocks, transposed_add};
 pub(crate) use pack::{Pack, PackMask};
 pub(crate) use planes::{At, Planes, Pointwise, pointwise};
 pub use points::{direction_add_points, outer_add_points, scale_points};
+pub use qr::Qr;
 pub use vector::Kernels;
 pub(crate) use vector::Vector;
