@@ -27,7 +27,7 @@ mod x86;
 
 pub use block::{Block, BlockMut, Blocks};
 pub use combine::{combine, scaled_add};
-pub(crate) use dispatch::{Kernel, dispatch, vector_len};
+pub(crate) use dispatch::{Kernel, dispatch, dispatch_width, fitting_width};
 pub use elementwise::{exp, ln, sigmoid, softplus, tanh};
 pub use gemm::{affine, affine_add, outer_add, outer_add_blocks, transposed_add};
 pub(crate) use pack::{Pack, PackMask};
