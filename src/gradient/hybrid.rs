@@ -224,7 +224,7 @@ mod tests {
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let options = Options::fixed(&crate::solve::RK4, 0.1);
         for strategy in [Strategy::Stored, Strategy::Checkpointed] {
-            let plan = Plan::unseen(&Settings { memory: 1, ..Settings::new(strategy) });
+            let plan = Plan::unseen(&Settings { memory: 1, ..Settings::new(strategy) }, 3);
             let pass = hybrid.pass(&params, &problem, &observed, &options, &plan).unwrap();
             let (first, last) = (&problem.starts[6..9], &pass.before[9..12]);
             assert_eq!(first, last, "an observation at the start itself");

@@ -27,13 +27,14 @@ pub struct Gradient<T> {
     pub backward_evaluations: usize,
     /// Most bytes that a chunk of trajectories kept for the way back.
     pub bytes: usize,
-    /// How it was found.
-    pub plan: Plan,
 }
 
 /// The gradient of `Σ_s loss(s, states of s)`. `loss` gets a trajectory's number and its output states (`rows × dim`),
 /// writes their cotangents (the same layout, zeroed before), and returns its value. Rows beyond the event that stopped a
 /// trajectory are NaN: leave their cotangents at zero.
+///
+/// [`Strategy::Auto`](super::Strategy::Auto) stores everything as far as the memory allows and computes the rest again;
+/// [`Plan::new`] forecasts that, and may pick something else, before the run.
 ///
 /// The result has the same bits for any number of threads, and for every strategy but
 /// [`Strategy::Interpolating`](super::Strategy::Interpolating) and [`Strategy::Backsolve`](super::Strategy::Backsolve) it
@@ -52,7 +53,7 @@ pub fn gradient<T: Real>(
 ) -> Result<Gradient<T>> {
     let dim = field.state_dim();
     problem.check(dim)?;
-    let plan = Plan::new(field, params, problem, options, settings)?;
+    let plan = Plan::unseen(settings, problem.len());
     let parts = map_problem(field, problem, CHUNK, |first, field, part| -> Result<Gradient<T>> {
         let mut passed = Passed::new(field, params, part, options, &plan)?;
         let solution = &passed.solution;
@@ -78,7 +79,6 @@ pub fn gradient<T: Real>(
             bytes: passed.bytes(),
             reports: passed.solution.reports,
             backward_evaluations: pulled.evaluations,
-            plan: plan.clone(),
         })
     });
     let mut whole = Gradient {
@@ -90,7 +90,6 @@ pub fn gradient<T: Real>(
         reports: Vec::new(),
         backward_evaluations: 0,
         bytes: 0,
-        plan: plan.clone(),
     };
     for part in parts {
         let part = part?;

@@ -34,10 +34,10 @@ struct Load {
 }
 
 impl Plan {
-    /// A plan without a look at the problem, for gradients that are taken again and again: automatic means everything is
-    /// stored as far as the budget goes, and the rest computed again.
-    pub fn unseen(settings: &Settings) -> Self {
-        let budget = settings.memory / rayon::current_num_threads().max(1);
+    /// A plan without a look at the problem but for the number of its trajectories, for gradients that are taken again and
+    /// again: automatic means everything is stored as far as the budget goes, and the rest computed again.
+    pub fn unseen(settings: &Settings, trajectories: usize) -> Self {
+        let budget = settings.memory / threads(trajectories);
         Self { strategy: settings.strategy, forecast: settings.memory, budget, why: "as far as memory goes".into() }
     }
 
@@ -65,7 +65,7 @@ impl Plan {
                 lanes: own.len(),
             })
             .collect();
-        let threads = rayon::current_num_threads().clamp(1, loads.len().max(1));
+        let threads = threads(problem.len());
         let sizes = Sizes::of(field, params, options);
         let budget = settings.memory / threads;
         let forecast = |strategy: Strategy| {
@@ -97,6 +97,11 @@ impl Plan {
         };
         Ok(Self { strategy, forecast: forecast(strategy), budget, why })
     }
+}
+
+/// How many threads work on so many trajectories at once.
+fn threads(trajectories: usize) -> usize {
+    rayon::current_num_threads().clamp(1, trajectories.div_ceil(CHUNK).max(1))
 }
 
 impl std::fmt::Display for Plan {

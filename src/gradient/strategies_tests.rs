@@ -296,7 +296,8 @@ fn forecasts_are_what_is_kept_and_automatic_choices_follow_the_budget() {
         for strategy in [Strategy::Stored, Strategy::Checkpointed, Strategy::Interpolating] {
             let settings = Settings { memory: 200_000, ..Settings::new(strategy) };
             let g = pool.install(|| gradient(field, &params, &problem, &options, &settings, loss)).unwrap();
-            let (kept, forecast) = (g.bytes as f64, g.plan.forecast as f64);
+            let plan = pool.install(|| Plan::new(field, &params, &problem, &options, &settings)).unwrap();
+            let (kept, forecast) = (g.bytes as f64, plan.forecast as f64);
             assert!((kept - forecast).abs() < 0.2 * kept, "{strategy:?}: {kept} kept, {forecast} forecast");
         }
     }

@@ -180,10 +180,10 @@ impl<'a, T: Real> Engine<'a, T> {
         let tolerance = |i: usize| atol + rtol * lanes.y[i].abs().max(self.stepper.result[i].abs());
         let mean_square = |estimate: &[T]| {
             let sum = (lane..block).step_by(count).fold(T::zero(), |sum, i| {
-                let scaled = estimate[i] / tolerance(i);
+                let scaled = estimate[i] * (T::one() / tolerance(i));
                 sum + scaled * scaled
             });
-            sum / T::of(dim as f64)
+            sum * T::of(1.0 / dim as f64)
         };
         let mut square = mean_square(&self.estimate);
         if !self.coarse.is_empty() && square > T::zero() {
@@ -194,7 +194,7 @@ impl<'a, T: Real> Engine<'a, T> {
         let last = &self.stepper.stages[(self.stepper.method.stages - 1) * block..];
         let lost = not_finite(&self.estimate).or_else(|| not_finite(&self.stepper.result)).or_else(|| not_finite(last));
         let usable = !unsolved && lost.is_none();
-        let log_error = if usable { Controller::log_error(square) } else { T::of(f64::NAN) };
+        let log_error = if usable { Controller::log_error(square) } else { T::of(Controller::<T>::LOST) };
         if usable && square <= T::one() {
             let factor = self.controller.after_accept(log_error, own.errors, own.just_rejected);
             return Verdict::Accept { log_error, factor };
@@ -249,7 +249,7 @@ impl<'a, T: Real> Engine<'a, T> {
             } else if needed && let Some(i) = lost {
                 let component = (i - first) / count % dim;
                 let again = match self.options.control {
-                    Control::Adaptive { .. } => self.shorter(lanes, lane, T::of(f64::NAN)),
+                    Control::Adaptive { .. } => self.shorter(lanes, lane, T::of(Controller::<T>::LOST)),
                     Control::Fixed { .. } => None,
                 };
                 self.verdicts[lane] = match again {

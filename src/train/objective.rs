@@ -121,7 +121,7 @@ impl Objective<'_> {
         segments: &[&Segment],
         noise: StartNoise,
     ) -> Result<Outcome> {
-        let plan = Plan::unseen(&self.settings);
+        let plan = Plan::unseen(&self.settings, segments.len());
         let parts = map_chunks(segments.len(), |range| {
             let noise = noise.map(|(deviation, seed)| (deviation, seed, range.start as u64));
             self.chunk(params, starts, &segments[range.clone()], noise, (range.start, &plan))
