@@ -5,9 +5,9 @@
 //! (Lotka 1925; discretise-then-optimise: Onken & Ruthotto 2020.)
 
 use flowmap::dynamics::{Field, Lift, Scalar, SmallField};
-use flowmap::gradient::gradient;
+use flowmap::gradient::{Settings, gradient};
 use flowmap::nn::{AdamW, Schedule};
-use flowmap::solve::{Options, Problem, Recording, solve};
+use flowmap::solve::{Options, Problem, solve};
 
 struct LotkaVolterra;
 
@@ -36,7 +36,7 @@ fn main() -> flowmap::Result<()> {
     let schedule = Schedule { peak: 0.02, warmup: 10, total: steps, floor: 0.01 };
     println!("{:>5} {:>12}  rates", "step", "loss");
     for step in 0..steps {
-        let g = gradient(field, &rates, &problem, &options, &Recording::tape(), |s, states, bar| {
+        let g = gradient(field, &rates, &problem, &options, &Settings::default(), |s, states, bar| {
             let target = &observed.states[2 * problem.row_ptr[s]..2 * problem.row_ptr[s + 1]];
             bar.iter_mut().zip(states).zip(target).for_each(|((b, y), t)| *b = 2.0 * (y - t));
             states.iter().zip(target).map(|(y, t)| (y - t) * (y - t)).sum()

@@ -326,6 +326,9 @@ fn inspect_tells_what_files_hold_and_writes_none() {
         let text = flowmap(&folder).args(["inspect", &path]).assert().success();
         assert!(text.get_output().stdout.len() > 80, "{path}");
     }
+    let net = flowmap(&folder).args(["inspect", &data("nagisa_char_bilstm.safetensors")]).assert().success();
+    let told = "recurrent net: lstm, layers 1, units 16, inputs 32, both directions, with biases, F32";
+    assert!(String::from_utf8_lossy(&net.get_output().stdout).contains(told));
     let npy = flowmap(&folder).args(["inspect", &data("nagisa_char_input.npy")]).assert().success();
     assert!(String::from_utf8_lossy(&npy.get_output().stdout).contains("type <f4"));
     for bad in ["none.csv", "none.safetensors", "none.npy", "empty"] {

@@ -488,7 +488,6 @@ impl<T: Real> Recurrent<T> for Cell {
     fn pull(
         &self,
         params: &[T],
-        _prepared: &[T],
         slab: Block<T>,
         w: Block<T>,
         u_bar: BlockMut<T>,

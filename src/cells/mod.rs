@@ -1,17 +1,29 @@
 //! Recurrent cells: maps `h' = g(h, x; θ)` with the same contract as vector fields.
 
+mod antisymmetric;
 mod cell;
+mod cornn;
 mod gates;
 #[cfg(test)]
 pub(crate) mod golden;
 mod layers;
+mod orthogonal;
+#[cfg(test)]
+mod provable_tests;
 pub mod pytorch;
+mod ragged;
 mod recurrent;
+mod run;
 mod sequence;
 mod stack;
 
+pub use antisymmetric::AntisymmetricRnn;
 pub use cell::{Cell, Kind};
+pub use cornn::CoRnn;
 pub use layers::Layers;
+pub use orthogonal::OrthogonalRnn;
+pub use ragged::Ragged;
 pub use recurrent::Recurrent;
-pub use sequence::{SequenceTape, pull_sequence, run_sequence};
+pub use run::{Dropout, LayersTape};
+pub use sequence::{Along, Cotangents, SequenceTape};
 pub use stack::Stack;

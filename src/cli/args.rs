@@ -1,5 +1,6 @@
 //! The options of every command.
 
+use crate::gradient::Strategy;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -110,6 +111,16 @@ pub struct FitArgs {
     /// Most passes over the training data
     #[arg(long, value_name = "N")]
     pub epochs: Option<usize>,
+    /// How gradients are found: auto, stored, checkpointed, interpolating, backsolve or forward [default: auto]
+    #[arg(long, value_name = "NAME", value_parser = |name: &str| Strategy::named(name).map_err(|e| e.to_string()))]
+    pub gradient: Option<Strategy>,
+    /// Memory that gradients may keep for the way back, such as 512MiB [default: 2GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// At the end, compare every gradient strategy with the exact discrete gradient and with finite differences, and write
+    /// audit.json
+    #[arg(long)]
+    pub audit: bool,
     /// Go on from the checkpoint in the output folder, with the same options
     #[arg(long)]
     pub resume: bool,

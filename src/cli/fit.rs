@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
+const AUDIT: &str = "audit.json";
 const FILES: [&str; 8] = [
     "model.safetensors",
     "config.toml",
@@ -43,8 +44,10 @@ pub fn run(args: &FitArgs, common: &Common, console: &Console) -> Result<()> {
         true => Checkpoint::load(&out.join(CHECKPOINT), &run)?,
         false => Checkpoint { state: run.trainer()?.begin(), wall_seconds: 0.0 },
     };
-    let folder = OutputFolder::create(&out, &FILES, room(&run, &begun))?;
+    let audited = if args.audit { &[AUDIT][..] } else { &[] };
+    let folder = OutputFolder::create(&out, &[&FILES, audited].concat(), room(&run, &begun))?;
     warnings.iter().for_each(|warning| console.say(format_args!("warning: {warning}")));
+    console.say(format_args!("{:<12} {}", "gradient", run.trainer()?.plan()?));
 
     let (state, wall_seconds, stopped) =
         train(&run, begun, &folder, Duration::from_secs_f64(args.checkpoint_every), console)?;
@@ -62,6 +65,11 @@ pub fn run(args: &FitArgs, common: &Common, console: &Console) -> Result<()> {
     figures::write_fit(&folder, &run, &fitted)?;
     figures::write_loss(&folder, &state)?;
     json::write(&folder.file("metrics.json"), &metrics)?;
+    if args.audit {
+        let audit = run.trainer()?.audit(&state)?;
+        json::write(&folder.file(AUDIT), &audit)?;
+        console.say(&audit);
+    }
     console.say(report::summary(&run, &metrics, &out));
     console.json(&Report { metrics: &metrics, out: &out })?;
     let errors = [metrics.train_mse_scaled, metrics.test_mse_scaled];
@@ -128,8 +136,12 @@ fn train(
         if interrupt::asked() {
             break Ok(Stopped::Interrupted);
         }
+        let trusted = state.trusted;
         if let Err(error) = trainer.epoch(&mut state) {
             break Err(error);
+        }
+        if let Some(rows) = state.trusted.filter(|_| state.trusted != trusted) {
+            console.say(format_args!("note: gradients grow too fast to be trusted over longer trajectories; from epoch {} on these span at most {rows} rows", state.epoch));
         }
         progress.tick(&state);
         if saved.elapsed() >= between_checkpoints {

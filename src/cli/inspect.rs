@@ -3,6 +3,8 @@
 use super::args::InspectArgs;
 use super::console::{Console, short, to_stdout};
 use super::settings::read_options;
+use crate::cells::Layers;
+use crate::cells::pytorch::{self, Loaded};
 use crate::io::tensors::{self, Tensors};
 use crate::io::{npy, table::Cell};
 use crate::models::Fitted;
@@ -104,11 +106,41 @@ fn weights(path: &Path) -> Result<(String, Value)> {
         let names: Vec<String> = content.passed_over.iter().map(|(name, dtype)| format!("{name} ({dtype})")).collect();
         let _ = write!(text, "; not counted, as their type is none of F16, BF16, F32, F64: {}", names.join(", "));
     }
+    let nets: Vec<Value> =
+        pytorch::describe(&content).iter().map(|(prefix, net)| recurrent(prefix, net, &mut text)).collect();
     let value = json!({
-        "kind": "tensors", "file": path, "tensors": list, "numbers": numbers, "passed_over": content.passed_over,
+        "kind": "tensors", "file": path, "recurrent_nets": nets, "tensors": list, "numbers": numbers, "passed_over": content.passed_over,
         "metadata": content.metadata,
     });
     Ok((text, value))
+}
+
+/// A recurrent net in a line and as JSON, or why its tensors make none.
+fn recurrent(prefix: &str, net: &std::result::Result<Loaded, String>, text: &mut String) -> Value {
+    let name = if prefix.is_empty() { String::new() } else { format!(" `{prefix}`") };
+    let loaded = match net {
+        Ok(loaded) => loaded,
+        Err(what) => {
+            let _ = write!(text, "\nrecurrent net{name} cannot be used: {what}");
+            return json!({"prefix": prefix, "error": what});
+        }
+    };
+    let Layers { kind, layers, hidden, inputs, bidirectional } = loaded.layers;
+    let directions = if bidirectional { "both directions" } else { "one direction" };
+    let biases = if loaded.bias { "with biases" } else { "without biases" };
+    let dtypes: Vec<&str> = loaded.dtypes.iter().copied().collect();
+    let _ = write!(
+        text,
+        "\nrecurrent net{name}: {kind}, layers {layers}, units {hidden}, inputs {inputs}, {directions}, {biases}, {}",
+        dtypes.join(" ")
+    );
+    for note in &loaded.notes {
+        let _ = write!(text, "\n  {note}");
+    }
+    json!({
+        "prefix": prefix, "cell": kind.to_string(), "layers": layers, "hidden": hidden, "inputs": inputs,
+        "bidirectional": bidirectional, "bias": loaded.bias, "dtypes": dtypes, "notes": loaded.notes,
+    })
 }
 
 fn model(path: &Path) -> Result<(String, Value)> {

@@ -52,6 +52,10 @@ pub fn prepare(args: &FitArgs, common: &Common) -> Result<(Run, Vec<Warning>)> {
     }
     config.model.augment = args.augment.unwrap_or(config.model.augment);
     config.training.epochs = args.epochs.unwrap_or(config.training.epochs);
+    config.training.gradient = args.gradient.unwrap_or(config.training.gradient);
+    if let Some(memory) = &args.memory {
+        config.training.gradient_memory.clone_from(memory);
+    }
     Ok((Run::new(config, panel, split)?, warnings))
 }
 

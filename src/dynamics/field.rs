@@ -2,6 +2,7 @@
 
 use super::Component;
 use crate::{Error, Real, Result};
+use std::ops::Range;
 
 /// Known inputs `x(t)`, one path a trajectory.
 pub trait Inputs<T: Real>: Send + Sync {
@@ -17,6 +18,20 @@ pub trait Inputs<T: Real>: Send + Sync {
     fn constant(&self) -> bool {
         false
     }
+
+    /// What the state jumps by as a trajectory passes its kink number `kink`, strictly between its start and its end: adds
+    /// it to `state`. Nothing but that sum may depend on the state, so derivatives pass unchanged.
+    fn impulse(&self, _trajectory: usize, _kink: usize, _state: &mut [T]) {}
+
+    /// Which of the numbers that the inputs are made of belong to some trajectories, for gradients by them; trajectories
+    /// that differ share none. Empty where there are no such numbers.
+    fn numbers(&self, _trajectories: Range<usize>) -> Range<usize> {
+        0..0
+    }
+
+    /// Adds to `bar`, cotangents of the trajectory's own numbers, what the cotangent `x_bar` of [`at`](Self::at)'s result
+    /// makes of them.
+    fn pull(&self, _trajectory: usize, _piece: usize, _t: T, _x_bar: &[T], _bar: &mut [T]) {}
 
     /// Writes `x(t)` of one trajectory (by its number in the whole problem) to `x`, `dim` numbers. `piece` is the stretch
     /// between kinks that a step lies in, `k` between kinks `k − 1` and `k`: at a kink itself, where `x` may jump, it says
@@ -40,6 +55,14 @@ impl<T: Real> Inputs<T> for Constants<T> {
 
     fn constant(&self) -> bool {
         true
+    }
+
+    fn numbers(&self, trajectories: Range<usize>) -> Range<usize> {
+        trajectories.start * self.dim..trajectories.end * self.dim
+    }
+
+    fn pull(&self, _trajectory: usize, _piece: usize, _t: T, x_bar: &[T], bar: &mut [T]) {
+        bar.iter_mut().zip(x_bar).for_each(|(bar, &x)| *bar += x);
     }
 
     fn at(&self, trajectory: usize, _piece: usize, _t: T, x: &mut [T]) {

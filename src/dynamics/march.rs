@@ -82,8 +82,10 @@ impl<T: Real, F: SmallMap<N, N, P>, const N: usize, const P: usize, const SWEPT:
             let y: [Pack<T, V, C>; N] = load(&stand.y);
             let (t, step) = (Pack::load(&stand.t), Pack::load(&stand.step));
             let mut state = y;
+            // The stage before stays in registers: a way through memory would be as long as the field.
+            let (mut newest, mut newest_at) = (state, usize::MAX);
             for j in range {
-                state = combine(&y, step, &self.rows.a[j], &stand.stages);
+                state = combine(&y, step, &self.rows.a[j], &stand.stages, (&newest, newest_at));
                 let mut p = [step; P];
                 let mut i = 0;
                 while i < P {
@@ -92,6 +94,7 @@ impl<T: Real, F: SmallMap<N, N, P>, const N: usize, const P: usize, const SWEPT:
                 }
                 let slope = self.field.at(t + Pack::splat(self.rows.c[j]) * step, state, p);
                 store(&slope, &mut stand.stages[j * N * width..]);
+                (newest, newest_at) = (slope, j);
             }
             store(&state, &mut stand.state);
             match (self.settle)(stand) {
@@ -132,10 +135,11 @@ fn combine<T: Real, V: Vector<T>, const C: usize, const N: usize>(
     h: Pack<T, V, C>,
     terms: &[(usize, T)],
     stages: &[T],
+    (newest, newest_at): (&[Pack<T, V, C>; N], usize),
 ) -> [Pack<T, V, C>; N] {
     let mut sum = [Pack::splat(T::zero()); N];
     for &(j, weight) in terms {
-        let stage = load::<T, V, C, N>(&stages[j * N * Pack::<T, V, C>::LEN..]);
+        let stage = if j == newest_at { *newest } else { load(&stages[j * N * Pack::<T, V, C>::LEN..]) };
         let weight = Pack::splat(weight);
         let mut i = 0;
         while i < N {

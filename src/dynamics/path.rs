@@ -6,6 +6,7 @@ mod tests;
 
 use super::Inputs;
 use crate::{Error, Real, Result};
+use std::ops::Range;
 
 /// What a path does between its knots. Before the first knot and after the last, every path stays at that knot's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,6 +211,39 @@ impl<T: Real> Inputs<T> for Path<T> {
                 Some([m, b, c]) => m + s * (b + s * c),
             };
             *x = self.values[from] + h * s * mean_slope;
+        }
+    }
+
+    fn numbers(&self, trajectories: Range<usize>) -> Range<usize> {
+        self.row_ptr[trajectories.start] * self.dim..self.row_ptr[trajectories.end] * self.dim
+    }
+
+    /// Cost: a few operations a channel, and for natural splines as many a knot.
+    fn pull(&self, trajectory: usize, piece: usize, t: T, x_bar: &[T], bar: &mut [T]) {
+        let rows = self.row_ptr[trajectory]..self.row_ptr[trajectory + 1];
+        let Some((at, s, h)) = self.segment(trajectory, piece, t) else {
+            let own = &mut bar[(self.resting(trajectory, piece) - rows.start) * self.dim..][..self.dim];
+            return own.iter_mut().zip(x_bar).for_each(|(bar, &x)| *bar += x);
+        };
+        let (one, two, three) = (T::one(), T::of(2.0), T::of(3.0));
+        let knot = at - rows.start;
+        // How the value depends on the segment's secant and on the slopes at its ends.
+        let cubic = !matches!(self.interpolation, Interpolation::Step | Interpolation::Linear);
+        let by_secant = if cubic { h * s * s * (three - two * s) } else { h * s };
+        for (c, &x_bar) in x_bar.iter().enumerate() {
+            bar[knot * self.dim + c] += x_bar * (one - by_secant / h);
+            bar[(knot + 1) * self.dim + c] += x_bar * by_secant / h;
+        }
+        if cubic {
+            let by_slopes = [h * s * (one - s) * (one - s), h * s * s * (s - one)];
+            let times = &self.times[rows];
+            for (c, &x_bar) in x_bar.iter().enumerate() {
+                let slopes_bar = by_slopes.map(|by| by * x_bar);
+                match self.interpolation {
+                    Interpolation::NaturalSpline => slopes::natural_pull(times, knot, slopes_bar, (c, self.dim), bar),
+                    _ => slopes::backward_pull(times, knot, slopes_bar, (c, self.dim), bar),
+                }
+            }
         }
     }
 }

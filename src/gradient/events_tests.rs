@@ -74,9 +74,9 @@ fn check(field: Field<f64>, params: &[f64], start: &[f64], times: &[f64]) {
             solution.states.iter().enumerate().map(|(i, y)| if y.is_finite() { weight(i) } else { 0.0 }).collect();
         let events_bar: Vec<f64> = (0..solution.occurrences.len() * (1 + dim)).map(|i| weight(i + 100)).collect();
         let mut by_params = vec![0.0; params.len()];
-        let bars = (&bar[..], &events_bar[..]);
-        let by_start =
-            pull_with_events(field, params, &problem, &options, &mut recording, bars, &mut by_params).unwrap();
+        let bars = Bars { outputs: &bar, occurrences: &events_bar };
+        let onto = Onto { params: &mut by_params, inputs: &mut [] };
+        let by_start = pull_all(field, params, &problem, &options, &mut recording, bars, onto).unwrap().starts;
         if let Recording::Tape(tape) = &recording {
             // Forward: every parameter and every start at once.
             let count = params.len() + dim;

@@ -1,24 +1,51 @@
 //! Cotangents, from the outputs back to the start.
 
+use super::replay::Replay;
 use super::saltation;
 use crate::dynamics::Field;
 use crate::linalg::{Block, BlockMut};
 use crate::solve::engine::Engine;
 use crate::solve::stepper::{Back, Stepper, Within};
 use crate::solve::tape::{Mark, Origin, Round};
-use crate::solve::{Options, Problem, Recording, Report, Solution, Tape};
+use crate::solve::{Options, Problem, Recording, Tape};
 use crate::{Error, Real, Result};
 
+/// Cotangents of what a solve gave.
+#[derive(Clone, Copy, Debug)]
+pub struct Bars<'a, T> {
+    /// Of the output states, `rows × dim`, one row after another. What is given for rows that a trajectory did not reach is
+    /// not read.
+    pub outputs: &'a [T],
+    /// Of the occurrences of events, `occurrences × (1 + dim)` in the solution's order (of the time, then of the state just
+    /// before a jump), or nothing.
+    pub occurrences: &'a [T],
+}
+
+/// What cotangents are added to.
+#[derive(Debug)]
+pub struct Onto<'a, T> {
+    /// Those of the field's parameters.
+    pub params: &'a mut [T],
+    /// Those of the numbers that the inputs are made of (see [`Inputs::numbers`](crate::dynamics::Inputs::numbers)), of all
+    /// trajectories of the problem; empty if they are not wanted.
+    pub inputs: &'a mut [T],
+}
+
+/// What a way back found and cost.
+#[derive(Clone, Debug, Default)]
+pub struct Pulled<T> {
+    /// The starts' cotangents, one trajectory after another.
+    pub starts: Vec<T>,
+    /// Evaluations of the field and of its VJP.
+    pub evaluations: usize,
+}
+
 /// Pulls cotangents of the output states (`outputs_bar`, `rows × dim`, one row after another) back through the steps
-/// that [`integrate`](crate::solve::integrate) recorded: adds to `params_bar` and returns the starts' cotangents, one
-/// trajectory after another. Events and jumps are passed by the transposes of their saltation matrices.
-///
-/// Field, parameters, problem and options must be those of the forward pass. A tape and checkpoints give the same bits.
-/// Cost: one VJP a recorded evaluation, and with checkpoints one more forward pass. What is given for rows that a trajectory
-/// did not reach is not read.
+/// that [`integrate`](crate::solve::integrate()) recorded: adds to `params_bar` and returns the starts' cotangents, one
+/// trajectory after another. [`pull_all`] does more.
 ///
 /// # Errors
-/// If nothing was recorded or sizes differ.
+/// As [`pull_all`].
 pub fn pull<T: Real>(
     field: Field<T>,
     params: &[T],
@@ -28,38 +55,46 @@ pub fn pull<T: Real>(
     outputs_bar: &[T],
     params_bar: &mut [T],
 ) -> Result<Vec<T>> {
-    pull_with_events(field, params, problem, options, recording, (outputs_bar, &[]), params_bar)
+    let (bars, onto) = (Bars { outputs: outputs_bar, occurrences: &[] }, Onto { params: params_bar, inputs: &mut [] });
+    Ok(pull_all(field, params, problem, options, recording, bars, onto)?.starts)
 }
 
-/// [`pull`] with cotangents of the occurrences of events too: `bars` is that of the outputs and that of the occurrences,
-/// `occurrences × (1 + dim)` in the solution's order (of the time, then of the state just before a jump), or nothing.
+/// Pulls cotangents back through recorded steps, onto starts, parameters and inputs. Events and jumps are passed by the
+/// transposes of their saltation matrices.
+///
+/// Field, parameters, problem and options must be those of the forward pass. A tape and checkpoints give the same bits;
+/// checkpoints are used up. Cost: one VJP a recorded evaluation, and with checkpoints the rounds that are computed again.
 ///
 /// # Errors
-/// As [`pull`].
-pub fn pull_with_events<T: Real>(
+/// If nothing was recorded or sizes differ.
+pub fn pull_all<T: Real>(
     field: Field<T>,
     params: &[T],
     problem: &Problem<T>,
     options: &Options,
     recording: &mut Recording<T>,
-    bars: (&[T], &[T]),
-    params_bar: &mut [T],
-) -> Result<Vec<T>> {
+    bars: Bars<T>,
+    onto: Onto<T>,
+) -> Result<Pulled<T>> {
     let dim = field.state_dim();
-    if bars.0.len() != problem.times.len() * dim {
-        return Err(Error::shape("output cotangents", problem.times.len() * dim, bars.0.len()));
+    if bars.outputs.len() != problem.times.len() * dim {
+        return Err(Error::shape("output cotangents", problem.times.len() * dim, bars.outputs.len()));
     }
     problem.check(dim)?;
     if params.len() != field.component.param_count() {
         return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
     }
-    if params_bar.len() != field.component.param_count() {
-        return Err(Error::shape("parameter cotangents", field.component.param_count(), params_bar.len()));
+    if onto.params.len() != field.component.param_count() {
+        return Err(Error::shape("parameter cotangents", field.component.param_count(), onto.params.len()));
+    }
+    let numbers = field.inputs.map_or(0, |inputs| inputs.numbers(0..problem.len()).len());
+    if !onto.inputs.is_empty() && onto.inputs.len() != numbers {
+        return Err(Error::shape("input cotangents", numbers, onto.inputs.len()));
     }
     let mut engine = Engine::new(field, params, *problem, options);
-    let back = Back::new(&engine.stepper, problem.len(), params_bar);
-    let mut pass = Pass { dim, outputs_bar: bars.0, occurrences_bar: bars.1, back };
-    let mut starts_bar = vec![T::zero(); problem.len() * dim];
+    let back = Back::new(&engine.stepper, problem.len(), onto.params, onto.inputs);
+    let mut pass = Pass { dim, outputs_bar: bars.outputs, occurrences_bar: bars.occurrences, back, repeated: 0 };
+    let mut starts = vec![T::zero(); problem.len() * dim];
     match recording {
         Recording::Nothing => {
             return Err(Error::config(
@@ -71,46 +106,28 @@ pub fn pull_with_events<T: Real>(
             tape.start.check(problem.times.len())?;
             pass.check_occurrences(tape.occurrences())?;
             pass.rounds(&mut engine.stepper, tape);
-            pass.start(&engine.stepper, &tape.start, &mut starts_bar);
+            pass.start(&engine.stepper, &tape.start, &mut starts);
         }
-        Recording::Checkpoints(checkpoints) => {
-            checkpoints.start.check(problem.times.len())?;
-            pass.check_occurrences(checkpoints.occurrences)?;
-            // The replayed stretches write their outputs and counts here; they are known already.
-            let mut again = Solution {
-                states: vec![T::zero(); bars.0.len()],
-                reports: vec![Report::default(); problem.len()],
-                occurrences: Vec::new(),
-            };
-            let mut happened = checkpoints.occurrences;
-            for saved in checkpoints.saved.iter().rev() {
-                let (mut lanes, tape) = (saved.clone(), &mut checkpoints.tape);
-                tape.clear();
-                again.occurrences.clear();
-                for _ in 0..checkpoints.every {
-                    if !engine.round(&mut lanes, &mut again, Some(tape)) {
-                        break;
-                    }
-                }
-                // Numbers of occurrences count from the stretch's first.
-                happened -= again.occurrences.len();
-                for event in tape.marks.iter_mut().filter_map(|mark| mark.event.as_mut()) {
-                    event.occurrence += happened;
-                }
-                pass.rounds(&mut engine.stepper, tape);
-            }
-            pass.start(&engine.stepper, &checkpoints.start, &mut starts_bar);
+        Recording::Checkpoints(kept) => {
+            kept.start.check(problem.times.len())?;
+            pass.check_occurrences(kept.occurrences)?;
+            Replay::run(&mut engine, &mut pass, kept, problem.len());
+            pass.start(&engine.stepper, &kept.start, &mut starts);
+            // Without its states the recording is that of no pass.
+            kept.start.rows = None;
         }
     }
-    Ok(starts_bar)
+    Ok(Pulled { starts, evaluations: pass.back.evaluations + pass.repeated })
 }
 
 /// One way back.
-struct Pass<'a, T> {
+pub(super) struct Pass<'a, T> {
     dim: usize,
-    outputs_bar: &'a [T],
+    pub outputs_bar: &'a [T],
     occurrences_bar: &'a [T],
     back: Back<'a, T>,
+    /// Evaluations that were made again.
+    pub repeated: usize,
 }
 
 impl<T: Real> Pass<'_, T> {
@@ -123,7 +140,7 @@ impl<T: Real> Pass<'_, T> {
         }
     }
 
-    fn rounds(&mut self, stepper: &mut Stepper<T>, tape: &Tape<T>) {
+    pub fn rounds(&mut self, stepper: &mut Stepper<T>, tape: &Tape<T>) {
         for round in tape.rounds.iter().rev() {
             if let Some(kept) = &round.kept {
                 self.back.readmit(&tape.kept[kept.clone()], round.lanes);
@@ -147,15 +164,16 @@ impl<T: Real> Pass<'_, T> {
         let (dim, lanes, lane) = (self.dim, round.lanes, mark.lane);
         let component = stepper.field.component;
         let column = |block: &[T]| (0..dim).map(|i| block[i * lanes + lane]).collect::<Vec<T>>();
-        if let Some(slab) = &mark.restart {
-            let w = column(&self.back.slope);
-            let mut bar = vec![T::zero(); component.in_dim()];
-            let (slab, out) = (Block { data: slab, lanes: 1 }, BlockMut::new(&mut bar, 1));
-            let onto = Some(&mut *self.back.params_bar);
-            component.vjp(stepper.params, slab, Block::new(&w, 1), out, onto, &mut self.back.scratch);
-            for (i, &bar) in bar[..dim].iter().enumerate() {
-                self.back.state[i * lanes + lane] += bar;
-                self.back.slope[i * lanes + lane] = T::zero();
+        if let Some((slab, place)) = &mark.restart {
+            let (w, back) = (column(&self.back.slope), &mut self.back);
+            let (slab, out) = (Block { data: slab, lanes: 1 }, &mut back.arguments[..component.in_dim()]);
+            let (out, onto) = (BlockMut::new(out, 1), Some(&mut *back.params_bar));
+            component.vjp(stepper.params, slab, Block::new(&w, 1), out, onto, &mut back.scratch);
+            back.pull_inputs(stepper, *place, 0, 1);
+            back.evaluations += 1;
+            for i in 0..dim {
+                back.state[i * lanes + lane] += back.arguments[i];
+                back.slope[i * lanes + lane] = T::zero();
             }
         }
         let event = mark.event.as_ref()?;
@@ -188,6 +206,8 @@ impl<T: Real> Pass<'_, T> {
                 Some(back.params_bar),
                 &mut back.scratch,
             );
+            start.places.iter().enumerate().for_each(|(lane, &at)| back.pull_inputs(stepper, at, lane, lanes));
+            back.evaluations += lanes;
             for (lane, &id) in start.ids.iter().enumerate() {
                 for i in 0..dim {
                     let at = i * lanes + lane;

@@ -4,7 +4,7 @@ use super::saltation;
 use crate::dynamics::Field;
 use crate::linalg::{Block, BlockMut};
 use crate::solve::stepper::{Ahead, Stepper};
-use crate::solve::tape::{Mark, Round};
+use crate::solve::tape::{Mark, Origin, Round};
 use crate::solve::{Options, Problem, Tape};
 use crate::{Error, Real, Result};
 
@@ -50,74 +50,108 @@ pub fn push<T: Real>(
         return Err(Error::shape("parameter tangents", groups * count, direction.len()));
     }
     tape.start.check(problem.times.len())?;
-    let (rows, happened) = (problem.times.len(), tape.occurrences());
-    let mut out = Pushed {
-        outputs: vec![T::zero(); groups * rows * dim],
-        occurrences: vec![T::zero(); groups * happened * (1 + dim)],
-    };
-    for g in 0..groups {
-        for &(id, row) in &tape.start.outputs {
-            let start = &starts_dot[g * each + id * dim..][..dim];
-            out.outputs[(g * rows + row) * dim..][..dim].copy_from_slice(start);
-        }
-    }
     let lanes = tape.start.ids.len();
-    if lanes == 0 || groups == 0 {
-        return Ok(out);
-    }
-    let mut stepper = Stepper::new(field, params, options, lanes);
-    let mut ahead = Ahead::new(&stepper, groups, lanes, params_dot);
-    for g in 0..groups {
-        for (lane, &id) in tape.start.ids.iter().enumerate() {
-            for i in 0..dim {
-                ahead.state[(i * groups + g) * lanes + lane] = starts_dot[g * each + id * dim + i];
-            }
-        }
-    }
-    ahead.begin(&stepper, Block::new(&tape.start.slab, lanes));
-    let mut pass = Pass { groups, rows, happened, params_dot, out: &mut out };
+    let mut stepper = Stepper::new(field, params, options, lanes.max(1));
+    let mut pushing = Pushing::new(&stepper, problem, &tape.start, starts_dot, params_dot);
     for round in &tape.rounds {
-        ahead.stages(&mut stepper, tape, round);
-        pass.outputs(&stepper, &ahead, tape, round);
-        let events = pass.events(&stepper, &ahead, tape, round);
-        ahead.advance(&stepper, &tape.outcomes[round.first..][..round.lanes]);
-        pass.marks(&stepper, &mut ahead, tape, round, events);
-        if let Some(kept) = &round.kept {
-            ahead.keep(&tape.kept[kept.clone()], round.lanes);
-        }
+        pushing.round(&mut stepper, tape, round);
     }
-    Ok(out)
+    Ok(pushing.finish())
 }
 
-struct Pass<'a, T> {
+/// Tangents on their way, round after round.
+pub(super) struct Pushing<'a, T> {
+    dim: usize,
     groups: usize,
     rows: usize,
-    happened: usize,
     params_dot: Option<&'a [T]>,
-    out: &'a mut Pushed<T>,
+    ahead: Ahead<T>,
+    outputs: Vec<T>,
+    /// `occurrences × groups × (1 + dim)`.
+    occurrences: Vec<T>,
 }
 
-impl<T: Real> Pass<'_, T> {
-    fn outputs(&mut self, stepper: &Stepper<T>, ahead: &Ahead<T>, tape: &Tape<T>, round: &Round) {
-        let dim = stepper.dim();
+impl<'a, T: Real> Pushing<'a, T> {
+    /// Tangents at the start, sizes as for [`push`].
+    pub fn new(
+        stepper: &Stepper<T>,
+        problem: &Problem<T>,
+        start: &Origin<T>,
+        starts_dot: &[T],
+        params_dot: Option<&'a [T]>,
+    ) -> Self {
+        let (dim, rows, lanes) = (stepper.dim(), problem.times.len(), start.ids.len());
+        let each = problem.len() * dim;
+        let groups = starts_dot.len().checked_div(each).unwrap_or(0);
+        let mut outputs = vec![T::zero(); groups * rows * dim];
+        for g in 0..groups {
+            for &(id, row) in &start.outputs {
+                let from = &starts_dot[g * each + id * dim..][..dim];
+                outputs[(g * rows + row) * dim..][..dim].copy_from_slice(from);
+            }
+        }
+        let mut ahead = Ahead::new(stepper, groups, lanes, params_dot);
+        for g in 0..groups {
+            for (lane, &id) in start.ids.iter().enumerate() {
+                for i in 0..dim {
+                    ahead.state[(i * groups + g) * lanes + lane] = starts_dot[g * each + id * dim + i];
+                }
+            }
+        }
+        if groups * lanes > 0 {
+            ahead.begin(stepper, Block::new(&start.slab, lanes));
+        }
+        Self { dim, groups, rows, params_dot, ahead, outputs, occurrences: Vec::new() }
+    }
+
+    /// Takes the tangents through one recorded round.
+    pub fn round(&mut self, stepper: &mut Stepper<T>, tape: &Tape<T>, round: &Round) {
+        if self.groups == 0 {
+            return;
+        }
+        self.ahead.stages(stepper, tape, round);
+        self.read_off(stepper, tape, round);
+        let events = self.events(stepper, tape, round);
+        self.ahead.advance(stepper, &tape.outcomes[round.first..][..round.lanes]);
+        self.marks(stepper, tape, round, events);
+        if let Some(kept) = &round.kept {
+            self.ahead.keep(&tape.kept[kept.clone()], round.lanes);
+        }
+    }
+
+    /// What arrived at the outputs and events.
+    pub fn finish(self) -> Pushed<T> {
+        let each = 1 + self.dim;
+        let happened = self.occurrences.len().checked_div(self.groups * each).unwrap_or(0);
+        let mut occurrences = Vec::with_capacity(self.occurrences.len());
+        for g in 0..self.groups {
+            for o in 0..happened {
+                occurrences.extend(&self.occurrences[(o * self.groups + g) * each..][..each]);
+            }
+        }
+        Pushed { outputs: self.outputs, occurrences }
+    }
+
+    fn read_off(&mut self, stepper: &Stepper<T>, tape: &Tape<T>, round: &Round) {
+        let dim = self.dim;
         for output in &tape.outputs[round.outputs.clone()] {
             for g in 0..self.groups {
-                let to = &mut self.out.outputs[(g * self.rows + output.row) * dim..][..dim];
+                let to = &mut self.outputs[(g * self.rows + output.row) * dim..][..dim];
                 let h = tape.steps[round.first + output.lane];
-                ahead.dense(stepper, (g, output.lane, round.lanes), h, output.theta, to);
+                self.ahead.dense(stepper, (g, output.lane, round.lanes), h, output.theta, to);
             }
         }
     }
 
     /// Tangents of the states at the events within the steps, before the lanes move on: a block a mark.
-    fn events(&self, stepper: &Stepper<T>, ahead: &Ahead<T>, tape: &Tape<T>, round: &Round) -> Vec<Vec<T>> {
-        let dim = stepper.dim();
+    fn events(&self, stepper: &Stepper<T>, tape: &Tape<T>, round: &Round) -> Vec<Vec<T>> {
+        let dim = self.dim;
         let at = |mark: &Mark<T>| {
             let Some(theta) = mark.event.as_ref().and_then(|event| event.theta) else { return Vec::new() };
             let mut states = vec![T::zero(); self.groups * dim];
             let h = tape.steps[round.first + mark.lane];
             for (g, state) in states.chunks_exact_mut(dim).enumerate() {
-                ahead.dense(stepper, (g, mark.lane, round.lanes), h, theta, state);
+                self.ahead.dense(stepper, (g, mark.lane, round.lanes), h, theta, state);
             }
             states
         };
@@ -125,15 +159,8 @@ impl<T: Real> Pass<'_, T> {
     }
 
     /// Takes lanes through events and kinks.
-    fn marks(
-        &mut self,
-        stepper: &Stepper<T>,
-        ahead: &mut Ahead<T>,
-        tape: &Tape<T>,
-        round: &Round,
-        states: Vec<Vec<T>>,
-    ) {
-        let (dim, field) = (stepper.dim(), stepper.field);
+    fn marks(&mut self, stepper: &Stepper<T>, tape: &Tape<T>, round: &Round, states: Vec<Vec<T>>) {
+        let (dim, field, ahead) = (self.dim, stepper.field, &mut self.ahead);
         let count = field.component.param_count();
         for (mark, states) in tape.marks[round.marks.clone()].iter().zip(states) {
             for g in 0..self.groups {
@@ -146,14 +173,18 @@ impl<T: Real> Pass<'_, T> {
                         None => (0..dim).map(|i| ahead.state[place(i)]).collect(),
                     };
                     let passed = saltation::push(&field.events[event.event], event, stepper.params, &before, direction);
-                    let to = &mut self.out.occurrences[(g * self.happened + event.occurrence) * (1 + dim)..][..1 + dim];
+                    let first = (event.occurrence * self.groups + g) * (1 + dim);
+                    if self.occurrences.len() <= first {
+                        self.occurrences.resize((event.occurrence + 1) * self.groups * (1 + dim), T::zero());
+                    }
+                    let to = &mut self.occurrences[first..first + 1 + dim];
                     to[0] = passed.time;
                     to[1..].copy_from_slice(&passed.at_event);
                     if let Some(after) = passed.after {
                         (0..dim).for_each(|i| ahead.state[place(i)] = after[i]);
                     }
                 }
-                if let Some(slab) = &mark.restart {
+                if let Some((slab, _)) = &mark.restart {
                     let mut along = vec![T::zero(); field.component.in_dim()];
                     (0..dim).for_each(|i| along[i] = ahead.state[place(i)]);
                     let (mut slope, mut scratch) =

@@ -1,5 +1,6 @@
 //! The discrete gradient against finite differences through the same steps, against forward mode, and against itself.
 
+use super::Strategy;
 use super::*;
 use crate::dynamics::{Component, Field};
 use crate::nn::{Activation, Mlp, fan_in_normal};
@@ -228,7 +229,8 @@ fn gradients_have_the_same_bits_for_any_number_of_threads() {
                 bar.copy_from_slice(states);
                 0.5 * dot(states, states)
             };
-            let g = gradient(case.field(), &case.params, &case.problem(), &options, &Recording::tape(), loss).unwrap();
+            let g =
+                gradient(case.field(), &case.params, &case.problem(), &options, &Settings::default(), loss).unwrap();
             (g.loss, g.params, g.starts)
         })
     };
@@ -259,9 +261,11 @@ fn a_field_that_is_not_finite_leaves_no_trace_in_the_gradient() {
         states.iter().sum()
     };
     for options in [Options::adaptive(1e-6, 1e-6), Options::fixed(&crate::solve::RK4, 0.1)] {
-        for recording in [Recording::tape(), Recording::checkpoints(2)] {
+        for strategy in [Strategy::Stored, Strategy::Checkpointed, Strategy::Forward] {
+            // So little that every round is computed again.
+            let settings = Settings { memory: 1, ..Settings::new(strategy) };
             let field = Field::with_time(&system).unwrap();
-            let g = gradient(field, &[1.0], &problem, &options, &recording, loss).unwrap();
+            let g = gradient(field, &[1.0], &problem, &options, &settings, loss).unwrap();
             assert!(g.reports[0].failure.is_some() && g.reports[1].failure.is_none() && g.reports[2].failure.is_some());
             assert!(g.params[0].is_finite() && g.params[0] > 0.0 && g.starts[0] == 0.0 && g.starts[2] == 0.0);
             assert!(g.reports[0].evaluations < 20);
@@ -289,9 +293,10 @@ fn a_failed_trajectory_leaves_the_others_and_the_gradient_finite() {
         bar.fill(1.0);
         states.iter().sum()
     };
-    for recording in [Recording::tape(), Recording::checkpoints(3)] {
+    for strategy in Strategy::ALL {
+        let settings = Settings { memory: 1, ..Settings::new(strategy) };
         let options = Options::adaptive(1e-8, 1e-8);
-        let g = gradient(Field::with_time(&pole).unwrap(), &[1.0], &problem, &options, &recording, loss).unwrap();
+        let g = gradient(Field::with_time(&pole).unwrap(), &[1.0], &problem, &options, &settings, loss).unwrap();
         let failure = g.reports[1].failure.unwrap();
         assert!((failure.time - 1.0).abs() < 0.01, "{failure}");
         assert!(g.reports[0].failure.is_none() && g.reports[2].failure.is_none());

@@ -64,6 +64,8 @@ pub(super) struct Tanh;
 pub(super) struct Sigmoid;
 pub(super) struct Softplus;
 pub(super) struct Ln;
+pub(super) struct RoughLog2;
+pub(super) struct RoughExp2;
 
 /// A polynomial as two of half the degree in `x²`: half the time from argument to value.
 #[inline(always)]
@@ -146,6 +148,29 @@ impl Function for Softplus {
         let inner = zero.sub(z).fma(polynomial(z, T::CONSTANTS.atanh), e);
         let log = zero.sub(s).fma(inner, e);
         x.at_least(zero).add(log)
+    }
+}
+
+impl Function for RoughLog2 {
+    /// Of a positive number to 2e-5. Zero gives a number below −100, infinity and NaN one above 100, so nothing that comes
+    /// of it has to be looked at again.
+    #[inline(always)]
+    fn of<T: Kernels, V: Vector<T>>(x: V) -> V {
+        let c = &T::CONSTANTS;
+        let f = x.mantissa().sub(V::splat(T::ONE));
+        x.exponent_field().sub(V::splat(c.bias)).add(polynomial(f, c.rough_log2))
+    }
+}
+
+impl Function for RoughExp2 {
+    /// To 3e-6 of itself, for numbers between −100 and 100; those beyond are taken as these.
+    #[inline(always)]
+    fn of<T: Kernels, V: Vector<T>>(x: V) -> V {
+        let c = &T::CONSTANTS;
+        let (round, bound) = (V::splat(c.round), V::splat(c.rough_bound));
+        let x = x.at_most(bound).at_least(bound.neg());
+        let shifted = x.add(round);
+        polynomial(x.sub(shifted.sub(round)), c.rough_exp2).mul(shifted.exponent())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Packs: several vectors side by side that act as one number, so that code written over a scalar runs on many lanes.
 
-use super::elementwise::{Exp, Function, Ln, Sigmoid, Tanh};
+use super::elementwise::{Exp, Function, Ln, RoughExp2, RoughLog2, Sigmoid, Tanh};
 use super::vector::{Kernels, Vector};
 use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -116,6 +116,10 @@ impl<T: Kernels, V: Vector<T>, const C: usize> Pack<T, V, C> {
         sqrt() = V::sqrt;
         exp() = Exp::of::<T, V>;
         ln() = Ln::of::<T, V>;
+        /// See [`RoughLog2`].
+        rough_log2() = RoughLog2::of::<T, V>;
+        /// See [`RoughExp2`].
+        rough_exp2() = RoughExp2::of::<T, V>;
         tanh() = Tanh::of::<T, V>;
         sigmoid() = Sigmoid::of::<T, V>;
         /// The size of `self` with the sign of `sign`.

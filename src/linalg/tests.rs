@@ -197,6 +197,27 @@ fn large_products_are_right() {
     products_are_right::<f64>(130, 300, 19, 1);
     products_are_right::<f32>(70, 257, 33, 2);
     products_are_right::<f64>(300, 5, 1, 3);
+    // Wide enough to be packed, with panels of every height.
+    products_are_right::<f64>(79, 261, 150, 4);
+    products_are_right::<f32>(67, 135, 173, 5);
+}
+
+#[test]
+fn blocks_of_several_steps_add_as_their_steps_do() {
+    let (rows, inner, lanes) = (9, 5, [7, 7, 3, 1]);
+    let cells: usize = lanes.iter().sum();
+    let (y, x): (Vec<f64>, Vec<f64>) = (numbers((rows + 2) * cells, 1), numbers((inner + 3) * cells, 2));
+    let (y, x) =
+        (Blocks::new(&y, rows + 2, &lanes).slice(1..1 + rows), Blocks::new(&x, inner + 3, &lanes).slice(3..3 + inner));
+    let mut found: [Vec<f64>; 2] = [numbers(rows * inner, 3), numbers(rows, 4)];
+    let mut expected = found.clone();
+    let [dw, db] = &mut found;
+    outer_add_blocks(y.clone(), x.clone(), dw, db);
+    for (y, x) in y.iter().zip(x.iter()) {
+        let [dw, db] = &mut expected;
+        outer_add(y.data, x.data, dw, db, y.lanes);
+    }
+    assert_eq!(found.map(|x| bits(&x)), expected.map(|x| bits(&x)));
 }
 
 #[test]
@@ -343,14 +364,18 @@ fn gradual_underflow_is_kept() {
 /// Products with portable vectors; each element is within rounding of the other's.
 #[test]
 fn portable_products_agree() {
-    let (rows, inner, lanes) = (13, 9, 7);
+    portable_products_of(13, 9, 7);
+    portable_products_of(71, 140, 133);
+}
+
+fn portable_products_of(rows: usize, inner: usize, lanes: usize) {
     let w: Vec<f64> = numbers(rows * inner, 1);
     let b: Vec<f64> = numbers(rows, 2);
     let x: Vec<f64> = numbers(inner * lanes, 3);
     let (mut out, mut expected) = (vec![0.0; rows * lanes], vec![0.0; rows * lanes]);
     affine(&w, &b, &x, &mut expected, lanes);
     run_portable(gemm::Affine { w: &w, b: &b, x: &x, out: &mut out, lanes, add: false });
-    close(&out, &expected, inner);
+    close(&out, &expected, 4 * inner);
     let (mut back, mut expected) = (x.clone(), x.clone());
     transposed_add(&w, &out, &mut expected, lanes);
     run_portable(gemm::TransposedAdd { w: &w, y: &out, out: &mut back, lanes });

@@ -1,6 +1,7 @@
 //! The register tiles that every product is cut into.
 
 use super::vector::{Kernels, Vector, load_several};
+use std::mem::MaybeUninit;
 
 /// Where the chains of a product begin.
 #[derive(Clone, Copy)]
@@ -27,6 +28,11 @@ pub(super) struct Product<T> {
 
 /// Inner indices taken at a time, so that the part of `B` under a tile stays in the first cache.
 const BLOCK: usize = 128;
+/// Rows of `A` that are packed at a time.
+const PACKED: usize = 64;
+/// From so many columns on, packing `A` costs less than it saves: where its rows or columns are a power of two apart, the
+/// numbers of a tile would drive each other out of the first cache.
+const WIDE: usize = 128;
 
 impl<T: Kernels> Product<T> {
     /// The whole product, `m × n` over `inner`. Element `(i, k)` of `A` is at `i·stride + k` if `ROWS`, else at
@@ -36,6 +42,10 @@ impl<T: Kernels> Product<T> {
     /// All elements of `A`, `B`, `C` and of the start lie in live memory, and `C` overlaps nothing.
     #[inline(always)]
     pub(super) unsafe fn run<V: Vector<T>, const ROWS: bool>(self, m: usize, n: usize, inner: usize, start: Start<T>) {
+        if n >= WIDE && m >= 8 {
+            // SAFETY: the caller's promise.
+            return unsafe { self.run_packed::<V, ROWS>(m, n, inner, start) };
+        }
         let mut start = start;
         let mut block = self;
         let mut left = inner;
@@ -69,6 +79,101 @@ impl<T: Kernels> Product<T> {
                 block.b = block.b.add(depth * self.b_stride);
                 start = Start::Present;
             }
+        }
+    }
+
+    /// [`run`](Self::run) with some rows of `A` at a time copied into panels of a tile's height, one after another.
+    ///
+    /// # Safety
+    /// As for `run`.
+    #[inline(always)]
+    unsafe fn run_packed<V: Vector<T>, const ROWS: bool>(self, m: usize, n: usize, inner: usize, start: Start<T>) {
+        let mut room = [MaybeUninit::<T>::uninit(); PACKED * BLOCK];
+        let room = room.as_mut_ptr().cast::<T>();
+        let high = if V::REGISTERS > 16 { 8 } else { 4 };
+        let mut done = 0;
+        loop {
+            let depth = (inner - done).min(BLOCK);
+            let from = if done == 0 { start } else { Start::Present };
+            for first in (0..m).step_by(PACKED) {
+                let rows = (m - first).min(PACKED);
+                // SAFETY: rows `first..first + rows` and inner indices `done..done + depth` lie in `A`; `rows · depth`
+                // numbers fit into the room and are written before they are read. Strips stay within the `n` columns.
+                unsafe {
+                    let a = self.a.add(if ROWS { first * self.a_stride + done } else { first + done * self.a_stride });
+                    let mut i = 0;
+                    while i < rows {
+                        let panel = height(rows - i, high);
+                        let to = room.add(i * depth);
+                        if ROWS {
+                            transpose::<T, V>(a.add(i * self.a_stride), self.a_stride, panel, depth, to);
+                        } else {
+                            copy_rows(a.add(i), self.a_stride, panel, depth, to);
+                        }
+                        i += panel;
+                    }
+                    let mut j = 0;
+                    while j < n {
+                        let taken = (n - j).div_ceil(V::N).min(3);
+                        let width = (taken * V::N).min(n - j);
+                        let last = width - (taken - 1) * V::N;
+                        let strip = Product {
+                            a: room.cast_const(),
+                            a_stride: 0,
+                            b: self.b.add(done * self.b_stride + j),
+                            b_stride: self.b_stride,
+                            c: self.c.add(first * self.c_stride + j),
+                            c_stride: self.c_stride,
+                        };
+                        let from = from.below(first);
+                        match (taken, last == V::N) {
+                            (1, true) => strip.panels::<V, 1, false>(rows, depth, last, from),
+                            (1, false) => strip.panels::<V, 1, true>(rows, depth, last, from),
+                            (2, true) => strip.panels::<V, 2, false>(rows, depth, last, from),
+                            (2, false) => strip.panels::<V, 2, true>(rows, depth, last, from),
+                            (_, true) => strip.panels::<V, 3, false>(rows, depth, last, from),
+                            (_, false) => strip.panels::<V, 3, true>(rows, depth, last, from),
+                        }
+                        j += width;
+                    }
+                }
+            }
+            done += depth;
+            if done == inner {
+                break;
+            }
+        }
+    }
+
+    /// All rows of packed panels, `C` vectors of columns.
+    ///
+    /// # Safety
+    /// As for `run`; `a` holds panels of the heights that `run_packed` chooses.
+    #[inline(always)]
+    unsafe fn panels<V: Vector<T>, const C: usize, const PART: bool>(
+        self,
+        rows: usize,
+        depth: usize,
+        last: usize,
+        start: Start<T>,
+    ) {
+        let high = if V::REGISTERS > 16 { 8 } else { 4 };
+        let mut i = 0;
+        while i < rows {
+            let panel = height(rows - i, high);
+            // SAFETY: the panel of rows `i..i + panel` begins at `i · depth`.
+            unsafe {
+                let product =
+                    Product { a: self.a.add(i * depth), a_stride: panel, c: self.c.add(i * self.c_stride), ..self };
+                let start = start.below(i);
+                match panel {
+                    8 => product.tile::<V, false, 8, C, PART>(depth, last, start),
+                    4 => product.tile::<V, false, 4, C, PART>(depth, last, start),
+                    2 => product.tile::<V, false, 2, C, PART>(depth, last, start),
+                    _ => product.tile::<V, false, 1, C, PART>(depth, last, start),
+                }
+            }
+            i += panel;
         }
     }
 
@@ -254,6 +359,72 @@ impl<T: Kernels> Product<T> {
                 }
             }
         }
+    }
+}
+
+/// Writes `rows` rows of `columns` numbers as `columns` rows of `rows` numbers, one after another.
+///
+/// # Safety
+/// The rows, `stride` apart, can be read, and `rows · columns` numbers can be written at `to`.
+#[inline(always)]
+pub(super) unsafe fn transpose<T: Kernels, V: Vector<T>>(
+    from: *const T,
+    stride: usize,
+    rows: usize,
+    columns: usize,
+    to: *mut T,
+) {
+    let (tall, wide) = (rows - rows % 4, columns - columns % 4);
+    // SAFETY: squares of four lie in the part; the loops over single numbers cover what they leave.
+    unsafe {
+        for i in (0..tall).step_by(4) {
+            for j in (0..wide).step_by(4) {
+                V::transpose_four(from.add(i * stride + j), stride, to.add(j * rows + i), rows);
+            }
+            for j in wide..columns {
+                for i in i..i + 4 {
+                    *to.add(j * rows + i) = *from.add(i * stride + j);
+                }
+            }
+        }
+        for i in tall..rows {
+            for j in 0..columns {
+                *to.add(j * rows + i) = *from.add(i * stride + j);
+            }
+        }
+    }
+}
+
+/// Copies `rows` rows of `panel` numbers, `stride` apart, one after another.
+///
+/// # Safety
+/// The rows can be read, and `rows · panel` numbers can be written at `to`.
+#[inline(always)]
+unsafe fn copy_rows<T: Copy>(from: *const T, stride: usize, panel: usize, rows: usize, to: *mut T) {
+    for k in 0..rows {
+        // SAFETY: the caller's promise; an array needs no more alignment than a number.
+        unsafe {
+            let (from, to) = (from.add(k * stride), to.add(k * panel));
+            if panel == 8 {
+                to.cast::<[T; 8]>().write_unaligned(from.cast::<[T; 8]>().read_unaligned());
+            } else {
+                (0..panel).for_each(|r| *to.add(r) = *from.add(r));
+            }
+        }
+    }
+}
+
+/// The height of the next panel where so many rows are left.
+#[inline(always)]
+fn height(left: usize, high: usize) -> usize {
+    if left >= high {
+        high
+    } else if left >= 4 {
+        4
+    } else if left >= 2 {
+        2
+    } else {
+        1
     }
 }
 

@@ -1,10 +1,10 @@
 //! From observations to the state of a model at the last of them.
 
-use crate::Result;
-use crate::cells::{Cell, SequenceTape, pull_sequence, run_sequence};
+use crate::cells::{Along, Cell, Cotangents, Ragged, SequenceTape};
 use crate::dynamics::{Component, ParamSpec};
-use crate::linalg::{self, Block, BlockMut};
+use crate::linalg;
 use crate::series::Series;
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// How the rows before an anchor are taken in.
@@ -97,7 +97,9 @@ pub struct Encoder {
 #[derive(Clone, Debug, Default)]
 pub struct EncoderTape {
     sequence: SequenceTape<f64>,
+    /// `hidden × lanes`, in the order of the histories, and its cotangent in the order of the tape's lanes.
     hidden: Vec<f64>,
+    hidden_bar: Vec<f64>,
 }
 
 impl Encoder {
@@ -115,6 +117,10 @@ impl Encoder {
         specs
     }
 
+    fn lengths(&self, histories: &[&History]) -> Ragged {
+        Ragged::new(&histories.iter().map(|h| h.inputs.len() / self.cell.inputs).collect::<Vec<_>>())
+    }
+
     fn split<'a>(&self, params: &'a [f64]) -> (&'a [f64], &'a [f64], &'a [f64], &'a [f64]) {
         let (cell, rest) = params.split_at(Component::<f64>::param_count(&self.cell));
         let (weight, rest) = rest.split_at(self.state * self.cell.hidden);
@@ -129,9 +135,18 @@ impl Encoder {
     pub fn encode(&self, params: &[f64], histories: &[&History], tape: &mut EncoderTape) -> Result<Vec<f64>> {
         let lanes = histories.len();
         let (cell, weight, bias, blend) = self.split(params);
-        let inputs: Vec<&[f64]> = histories.iter().map(|h| &h.inputs[..]).collect();
+        if lanes == 0 {
+            return Err(Error::shape("histories", "one or more", 0));
+        }
+        let ragged = self.lengths(histories);
+        let sequences: Vec<&[f64]> = histories.iter().map(|h| &h.inputs[..]).collect();
+        let mut inputs = Vec::new();
+        ragged.gather(self.cell.inputs, &sequences, &mut inputs)?;
+        tape.sequence.run(&self.cell, cell, &Along { ragged: &ragged, inputs: &inputs, start: None }, false)?;
         tape.hidden.resize(self.cell.hidden * lanes, 0.0);
-        run_sequence(&self.cell, cell, &inputs, &mut tape.sequence, BlockMut::new(&mut tape.hidden, lanes))?;
+        for (to, from) in tape.hidden.chunks_exact_mut(lanes).zip(tape.sequence.last().chunks_exact(lanes)) {
+            ragged.order().iter().zip(from).for_each(|(&history, &x)| to[history] = x);
+        }
         let mut state = vec![0.0; self.state * lanes];
         linalg::affine(weight, bias, &tape.hidden, &mut state, lanes);
         for c in 0..self.channels {
@@ -164,8 +179,12 @@ impl Encoder {
         }
         let mut hidden_bar = vec![0.0; self.cell.hidden * lanes];
         linalg::transposed_add(weight, state_bar, &mut hidden_bar, lanes);
-        let inputs: Vec<&[f64]> = histories.iter().map(|h| &h.inputs[..]).collect();
-        let hidden_bar = Block::new(&hidden_bar, lanes);
-        pull_sequence(&self.cell, cell, &inputs, &mut tape.sequence, hidden_bar, cell_bar);
+        let ragged = self.lengths(histories);
+        tape.hidden_bar.clear();
+        for row in hidden_bar.chunks_exact(lanes) {
+            tape.hidden_bar.extend(ragged.order().iter().map(|&history| row[history]));
+        }
+        let cotangents = Cotangents { outputs: None, last: Some(&tape.hidden_bar), cut: None };
+        tape.sequence.pull(&self.cell, cell, &ragged, &cotangents, false, cell_bar);
     }
 }

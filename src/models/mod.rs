@@ -7,6 +7,7 @@ mod neural_ode;
 mod noise;
 mod persistence;
 pub mod segments;
+pub mod sequence;
 mod store;
 
 pub use assimilate::{Target, fit_start};

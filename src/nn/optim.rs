@@ -46,7 +46,7 @@ impl<T: Real> AdamW<T> {
 }
 
 /// A learning rate that rises linearly, then falls along half a cosine to a floor.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
     /// The highest rate.
     pub peak: f64,

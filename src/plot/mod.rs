@@ -12,6 +12,7 @@ mod axes;
 mod canvas;
 mod fit;
 mod frame;
+mod learning;
 mod legend;
 mod loss;
 pub mod palette;
@@ -23,6 +24,7 @@ mod thin;
 mod trajectory;
 
 pub use fit::{Curve, FitFigure, FitPanel, FitSeries, Points, fit_figure};
+pub use learning::{LearningFigure, LearningPanel, learning_figure};
 pub use loss::{LossFigure, Stage, loss_figure};
 pub use spectrum::{ExponentMark, SpectrumFigure, spectrum_figure};
 pub use trajectory::{TrajectoryFigure, trajectory_figure};

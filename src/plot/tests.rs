@@ -146,6 +146,33 @@ fn losses_of_any_kind_are_drawn() {
     assert!(texts.contains(&"best: epoch 0, 1.00".to_owned()), "{texts:?}");
 }
 
+fn learning(values: Vec<f64>, logarithmic: bool) -> LearningFigure {
+    let curve = |name: &str| (name.to_owned(), steps(values.len(), 0.0), values.clone());
+    let panel = |measure: &str| LearningPanel {
+        measure: measure.into(),
+        logarithmic,
+        curves: vec![curve("LSTM"), curve("<GRU>")],
+        levels: vec![("chance".into(), 0.5)],
+    };
+    LearningFigure { title: "learned".into(), panels: vec![panel("accuracy (%)"), panel("loss")] }
+}
+
+#[test]
+fn learning_curves_name_models_measures_and_levels_whatever_the_numbers() {
+    for values in [wave(30, 2.0), vec![], vec![f64::NAN, 0.0, -1.0, f64::INFINITY], vec![1e300, 1e-300]] {
+        for logarithmic in [false, true] {
+            let texts = texts(&learning_figure(&learning(values.clone(), logarithmic)).unwrap());
+            for name in ["LSTM", "<GRU>", "accuracy (%)", "loss", "chance", "training step"] {
+                assert!(texts.iter().any(|text| text == name), "{name} in {texts:?}");
+            }
+        }
+    }
+    let mut wrong = learning(wave(3, 0.0), false);
+    wrong.panels[1].curves[0].1.pop();
+    assert!(matches!(learning_figure(&wrong), Err(crate::Error::Shape { .. })));
+    assert!(learning_figure(&LearningFigure::default()).is_ok());
+}
+
 #[test]
 fn crowded_stage_labels_are_left_out() {
     let stages = |count: usize| -> usize {

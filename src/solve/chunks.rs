@@ -24,16 +24,26 @@ pub(crate) fn map_problem<T: Real, V: Send>(
     work: impl Fn(usize, Field<T>, &Problem<T>) -> V + Sync,
 ) -> Vec<V> {
     map_parts(problem.len(), size, |range| {
-        let (first, mut row_ptr) = (range.start, Vec::new());
-        let shifted = field.inputs.map(|inputs| Shifted { inputs, by: first });
-        let part = problem.part(range, field.state_dim(), &mut row_ptr);
-        let field = Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field };
-        work(first, field, &part)
+        let first = range.start;
+        with_part(field, problem, range, |field, part| work(first, field, part))
     })
 }
 
-/// The same as [`map_chunks`] for parts of any size.
-fn map_parts<V: Send>(count: usize, size: usize, work: impl Fn(Range<usize>) -> V + Sync) -> Vec<V> {
+/// Calls `work` for some trajectories of a problem alone, with the field with their inputs.
+pub(crate) fn with_part<T: Real, V>(
+    field: Field<T>,
+    problem: &Problem<T>,
+    range: Range<usize>,
+    work: impl FnOnce(Field<T>, &Problem<T>) -> V,
+) -> V {
+    let mut row_ptr = Vec::new();
+    let shifted = field.inputs.map(|inputs| Shifted { inputs, by: range.start });
+    let part = problem.part(range, field.state_dim(), &mut row_ptr);
+    work(Field { inputs: shifted.as_ref().map(|x| x as &dyn Inputs<T>), ..field }, &part)
+}
+
+/// The same as [`map_chunks`] for parts of any size, the last perhaps smaller.
+pub fn map_parts<V: Send>(count: usize, size: usize, work: impl Fn(Range<usize>) -> V + Sync) -> Vec<V> {
     let chunks = count.div_ceil(size);
     let range = |chunk: usize| chunk * size..count.min((chunk + 1) * size);
     if chunks <= 1 || rayon::current_num_threads() == 1 {
@@ -59,6 +69,18 @@ impl<T: Real> Inputs<T> for Shifted<'_, T> {
 
     fn constant(&self) -> bool {
         self.inputs.constant()
+    }
+
+    fn impulse(&self, trajectory: usize, kink: usize, state: &mut [T]) {
+        self.inputs.impulse(trajectory + self.by, kink, state);
+    }
+
+    fn numbers(&self, trajectories: Range<usize>) -> Range<usize> {
+        self.inputs.numbers(trajectories.start + self.by..trajectories.end + self.by)
+    }
+
+    fn pull(&self, trajectory: usize, piece: usize, t: T, x_bar: &[T], bar: &mut [T]) {
+        self.inputs.pull(trajectory + self.by, piece, t, x_bar, bar);
     }
 
     fn at(&self, trajectory: usize, piece: usize, t: T, x: &mut [T]) {

@@ -139,13 +139,15 @@ pub(crate) fn shorter<T: Real>(t: T, step: T, factor: T, min_step: T) -> Option<
     (rounding < length && length < step.abs() && t + shorter != t).then_some(shorter)
 }
 
-/// The step-size controller, lane by lane. It works with logarithms of scaled errors.
+/// The step-size controller, lane by lane. It works with binary logarithms of scaled errors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Controller<T>(Pace<T>);
 
 impl<T: Real> Controller<T> {
     /// What is remembered before the first step.
     pub const LOG_FLOOR: f64 = Pace::<T>::LOG_FLOOR;
+    /// What stands for the logarithm of an error that is not known.
+    pub const LOST: f64 = Pace::<T>::LOST;
 
     pub fn new(gains: Gains, coefficients: &Coefficients<T>) -> Self {
         let order = coefficients.error_power as f64;
@@ -159,7 +161,7 @@ impl<T: Real> Controller<T> {
         self.0
     }
 
-    /// The logarithm of the root of a mean square error.
+    /// The binary logarithm of the root of a mean square error.
     pub fn log_error(mean_square: T) -> T {
         Pace::log_root_of_one(mean_square)
     }
@@ -170,7 +172,7 @@ impl<T: Real> Controller<T> {
         self.0.factor_of_one(log_error, before, true, most)
     }
 
-    /// Factor for another attempt after a rejected one; an error that is not finite shrinks the step as far as allowed.
+    /// Factor for another attempt after a rejected one; [`LOST`](Self::LOST) shrinks the step as far as allowed.
     pub fn after_reject(&self, log_error: T) -> T {
         self.0.factor_of_one(log_error, [T::zero(); 2], false, T::one())
     }
@@ -191,16 +193,18 @@ impl<T: Real> Pace<T> {
     /// The largest factor; after a rejection it is 1.
     pub const GROW: f64 = 10.0;
     /// The logarithm of the smallest error remembered (1e-4), so that one lucky step does not open the next one wide.
-    pub const LOG_FLOOR: f64 = -9.210340371976182;
+    pub const LOG_FLOOR: f64 = -13.287712379549449;
+    /// Stands for the logarithm of an error that is not known.
+    pub const LOST: f64 = 1000.0;
 
-    /// The logarithm of the root of a mean square.
+    /// The logarithm of the root of a mean square. Five digits are enough to choose a step by.
     #[inline(always)]
     pub fn log_root<V: Vector<T>, const C: usize>(mean_square: Pack<T, V, C>) -> Pack<T, V, C> {
-        Pack::splat(T::of(0.5)) * mean_square.ln()
+        Pack::splat(T::of(0.5)) * mean_square.rough_log2()
     }
 
     /// The factor for the next attempt, from the logarithms of this error and of the two before. After a rejected
-    /// attempt only this error counts, and if it is not finite the step shrinks as far as allowed.
+    /// attempt only this error counts.
     #[inline(always)]
     pub fn factor<V: Vector<T>, const C: usize>(
         &self,
@@ -213,10 +217,7 @@ impl<T: Real> Pace<T> {
         let [a, b, c] = self.exponents;
         let smooth = Pack::splat(a) * log_error + Pack::splat(b) * before[0] + Pack::splat(c) * before[1];
         let exponent = Pack::select(accepted, smooth, Pack::splat(self.alone) * log_error);
-        let factor = (safety * exponent.exp()).at_least(shrink);
-        let factor = factor.at_most(Pack::select(accepted, most, safety));
-        let finite = log_error.abs().less(Pack::splat(T::CONSTANTS.infinity));
-        Pack::select(Pack::<T, V, C>::either(accepted, finite), factor, shrink)
+        (safety * exponent.rough_exp2()).at_least(shrink).at_most(Pack::select(accepted, most, safety))
     }
 }
 

@@ -23,6 +23,10 @@ pub(crate) struct Engine<'a, T: Real> {
     pub(super) step: Vec<T>,
     pub(super) weights: Vec<T>,
     verdicts: Vec<Verdict<T>>,
+    /// Whether the inputs are made of numbers, so that a tape has to hold where they were read.
+    placed: bool,
+    /// Whether every step gets the stages of its continuous extension.
+    pub(crate) always_extend: bool,
     /// Time and state after every step, where wanted, with the trajectory.
     pub(super) every_step: Option<Vec<(usize, T, Vec<T>)>>,
 }
@@ -54,9 +58,38 @@ impl<'a, T: Real> Engine<'a, T> {
             step: vec![T::zero(); lanes],
             weights: Vec::new(),
             verdicts: Vec::with_capacity(lanes),
+            placed: field.inputs.is_some_and(|inputs| !inputs.numbers(0..lanes).is_empty()),
+            always_extend: false,
             every_step: None,
             stepper,
             problem,
+        }
+    }
+
+    /// Every lane takes the step that it took in a recorded round.
+    pub(super) fn round_along(
+        &mut self,
+        lanes: &mut Lanes<T>,
+        solution: &mut Solution<T>,
+        tape: &Tape<T>,
+        round: &super::tape::Round,
+    ) {
+        let count = round.lanes;
+        self.step.clear();
+        self.step.extend_from_slice(&tape.steps[round.first..][..count]);
+        self.stepper.attempt(standing(lanes), &self.step[..count], None);
+        self.verdicts.clear();
+        let outcomes = &tape.outcomes[round.first..][..count];
+        self.verdicts.extend(outcomes.iter().zip(&lanes.own).map(|(&outcome, own)| match outcome {
+            Outcome::Refused => Verdict::Reject { shorter: own.h },
+            Outcome::Whole | Outcome::Cut => Verdict::Accept { log_error: T::zero(), factor: T::one() },
+        }));
+        if round.extra {
+            self.stepper.extra_stages(standing(lanes), &self.step[..count], None);
+        }
+        (0..count).for_each(|lane| self.settle(lanes, lane, solution, None));
+        if let Some(kept) = &round.kept {
+            lanes.keep(&tape.kept[kept.clone()]);
         }
     }
 
@@ -67,6 +100,9 @@ impl<'a, T: Real> Engine<'a, T> {
             return false;
         }
         self.choose_steps(lanes);
+        if let (Some(tape), true) = (tape.as_deref_mut(), self.placed) {
+            tape.places.extend((0..count).map(|lane| lanes.place(lane)));
+        }
         self.stepper.attempt(standing(lanes), &self.step[..count], tape.as_deref_mut());
         self.estimate_errors(count);
         self.verdicts.clear();
@@ -89,6 +125,16 @@ impl<'a, T: Real> Engine<'a, T> {
             }
         }
         !lanes.ids.is_empty()
+    }
+
+    /// The signed length of a lane's attempt in the last round.
+    pub(crate) fn step_of(&self, lane: usize) -> T {
+        self.step[lane]
+    }
+
+    /// Whether a lane's attempt in the last round counted.
+    pub(crate) fn counted(&self, lane: usize) -> bool {
+        matches!(self.verdicts.get(lane), Some(Verdict::Accept { .. }))
     }
 
     fn choose_steps(&mut self, lanes: &Lanes<T>) {
@@ -134,10 +180,10 @@ impl<'a, T: Real> Engine<'a, T> {
         let tolerance = |i: usize| atol + rtol * lanes.y[i].abs().max(self.stepper.result[i].abs());
         let mean_square = |estimate: &[T]| {
             let sum = (lane..block).step_by(count).fold(T::zero(), |sum, i| {
-                let scaled = estimate[i] / tolerance(i);
+                let scaled = estimate[i] * (T::one() / tolerance(i));
                 sum + scaled * scaled
             });
-            sum / T::of(dim as f64)
+            sum * T::of(1.0 / dim as f64)
         };
         let mut square = mean_square(&self.estimate);
         if !self.coarse.is_empty() && square > T::zero() {
@@ -148,7 +194,7 @@ impl<'a, T: Real> Engine<'a, T> {
         let last = &self.stepper.stages[(self.stepper.method.stages - 1) * block..];
         let lost = not_finite(&self.estimate).or_else(|| not_finite(&self.stepper.result)).or_else(|| not_finite(last));
         let usable = !unsolved && lost.is_none();
-        let log_error = if usable { Controller::log_error(square) } else { T::of(f64::NAN) };
+        let log_error = if usable { Controller::log_error(square) } else { T::of(Controller::<T>::LOST) };
         if usable && square <= T::one() {
             let factor = self.controller.after_accept(log_error, own.errors, own.just_rejected);
             return Verdict::Accept { log_error, factor };
@@ -182,7 +228,7 @@ impl<'a, T: Real> Engine<'a, T> {
         }
         let needs = |lane: usize| {
             matches!(self.verdicts[lane], Verdict::Accept { .. })
-                && (!self.stepper.field.events.is_empty() || self.has_output_within(lanes, lane))
+                && (self.always_extend || !self.stepper.field.events.is_empty() || self.has_output_within(lanes, lane))
         };
         let needed: Vec<bool> = (0..count).map(needs).collect();
         if !needed.contains(&true) {
@@ -203,7 +249,7 @@ impl<'a, T: Real> Engine<'a, T> {
             } else if needed && let Some(i) = lost {
                 let component = (i - first) / count % dim;
                 let again = match self.options.control {
-                    Control::Adaptive { .. } => self.shorter(lanes, lane, T::of(f64::NAN)),
+                    Control::Adaptive { .. } => self.shorter(lanes, lane, T::of(Controller::<T>::LOST)),
                     Control::Fixed { .. } => None,
                 };
                 self.verdicts[lane] = match again {
@@ -277,7 +323,8 @@ impl<'a, T: Real> Engine<'a, T> {
         if lanes.t[lane] == lanes.own[lane].end {
             lanes.own[lane].done = true;
         } else if lanes.t[lane] == lanes.own[lane].stop {
-            self.pass_kink(lanes, lane);
+            let kink = self.pass_kink(lanes, lane);
+            self.impulse(lanes, lane, kink);
             self.restart(lanes, lane, solution, tape, None);
         }
         Outcome::Whole

@@ -222,6 +222,7 @@ impl<T: Real> Engine<'_, T> {
         let mut state = vec![T::zero(); dim];
         let mut slope = vec![T::zero(); dim];
         let mut cut: Option<T> = None;
+        let mut kink = None;
         for found in found {
             let tied = |cut: T| found.theta - cut <= T::of(16.0) * T::default_epsilon();
             if cut.is_some_and(|cut| !tied(cut)) {
@@ -262,12 +263,15 @@ impl<T: Real> Engine<'_, T> {
             }
             if cut.is_none() {
                 self.read_off(lanes, lane, Some((time, found.theta)), solution, tape.as_deref_mut());
-                self.stand_at(lanes, lane, time);
+                kink = self.stand_at(lanes, lane, time);
                 cut = Some(found.theta);
             }
             if let Effect::Jump(jump) = event.effect {
                 let after = self.linearised(jump, &state, time);
                 (0..dim).for_each(|i| lanes.y[i * count + lane] = after.value[i]);
+                if let Some(kink) = kink.take() {
+                    self.impulse(lanes, lane, kink);
+                }
                 mark.jump = Some(after.slab);
                 self.restart(lanes, lane, solution, tape.as_deref_mut(), Some(mark));
                 self.count_chatter(lanes, lane, found.event, solution);
@@ -291,14 +295,14 @@ impl<T: Real> Engine<'_, T> {
         Some(Outcome::Cut)
     }
 
-    /// Puts a lane at an event's time.
-    fn stand_at(&self, lanes: &mut Lanes<T>, lane: usize, time: T) {
+    /// Puts a lane at an event's time. Returns the kink of the inputs that lies there, if one does.
+    fn stand_at(&self, lanes: &mut Lanes<T>, lane: usize, time: T) -> Option<usize> {
         lanes.t[lane] = time;
-        if time == lanes.own[lane].stop && time != lanes.own[lane].end {
-            self.pass_kink(lanes, lane);
-        }
+        let at_kink = time == lanes.own[lane].stop && time != lanes.own[lane].end;
+        let kink = at_kink.then(|| self.pass_kink(lanes, lane));
         let own = &mut lanes.own[lane];
         (own.anchor, own.since) = (time, 0);
+        kink
     }
 
     /// Evaluates the field where a lane goes on anew, with what its events watch there.
@@ -329,7 +333,8 @@ impl<T: Real> Engine<'_, T> {
                 slab.iter_mut().flatten().for_each(|x| *x = T::zero());
             }
             let event = event.map(|event| EventMark { slope_after: Some(slope), ..event });
-            tape.push_mark(Mark { lane, event, restart: slab });
+            let restart = slab.map(|slab| (slab, lanes.place(lane)));
+            tape.push_mark(Mark { lane, event, restart });
         }
         self.watch(lanes, lane);
     }

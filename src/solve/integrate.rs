@@ -1,7 +1,7 @@
 //! One pass over all trajectories on one thread.
 
 use super::engine::Engine;
-use super::{Kind, Options, Problem, Recording, Report, Solution};
+use super::{Kind, Options, Problem, Recording, Report, Solution, Tape};
 use crate::dynamics::{Field, Tangent};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Real, Result};
@@ -30,28 +30,48 @@ pub fn integrate<T: Real>(
             let mut lanes = engine.begin(&mut solution, Some(&mut tape.start));
             while engine.round(&mut lanes, &mut solution, Some(tape)) {}
         }
-        Recording::Checkpoints(checkpoints) => {
-            checkpoints.saved.clear();
-            let mut lanes = engine.begin(&mut solution, Some(&mut checkpoints.start));
-            checkpoints.since = 0;
-            loop {
-                if checkpoints.since == checkpoints.every || checkpoints.saved.is_empty() {
-                    checkpoints.saved.push(lanes.clone());
-                    checkpoints.since = 0;
-                }
-                checkpoints.since += 1;
-                if !engine.round(&mut lanes, &mut solution, None) {
-                    break;
-                }
+        Recording::Checkpoints(kept) => {
+            let mut lanes = engine.begin(&mut solution, Some(&mut kept.start));
+            kept.begin(&engine, &lanes);
+            while !lanes.ids.is_empty() {
+                kept.prepare(&lanes);
+                engine.round(&mut lanes, &mut solution, kept.tape());
             }
-            checkpoints.occurrences = solution.occurrences.len();
+            kept.note_bytes();
+            kept.occurrences = solution.occurrences.len();
         }
     }
     Ok(solution)
 }
 
+/// Integrates a problem once more through the steps on a tape, whatever the error: the same problem with other starts or
+/// parameters.
+///
+/// # Errors
+/// If sizes or options do not fit, the tape is that of another problem, or the field has events, whose steps depend on the
+/// state.
+pub fn integrate_along<T: Real>(
+    field: Field<T>,
+    params: &[T],
+    problem: &Problem<T>,
+    options: &Options,
+    tape: &Tape<T>,
+) -> Result<Solution<T>> {
+    let mut solution = checked(field, params, problem, options)?;
+    tape.start.check(problem.times.len())?;
+    if !field.events.is_empty() {
+        return Err(Error::config("events cut steps where the state says", "integrate anew, without a tape"));
+    }
+    let mut engine = Engine::new(field, params, *problem, options);
+    let mut lanes = engine.begin(&mut solution, None);
+    for round in &tape.rounds {
+        engine.round_along(&mut lanes, &mut solution, tape, round);
+    }
+    Ok(solution)
+}
+
 /// Checks everything, and makes room for the outputs.
-pub(super) fn checked<T: Real>(
+pub(crate) fn checked<T: Real>(
     field: Field<T>,
     params: &[T],
     problem: &Problem<T>,

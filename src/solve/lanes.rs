@@ -1,6 +1,7 @@
 //! Trajectories side by side: what each lane holds.
 
 use super::control::Controller;
+use super::tape::Place;
 use crate::Real;
 
 /// Everything that decides how the lanes go on.
@@ -45,6 +46,11 @@ pub(crate) struct Lane<T> {
     pub done: bool,
 }
 
+/// Bytes of one lane with so many state rows and events.
+pub(crate) fn lane_bytes<T>(dim: usize, events: usize) -> usize {
+    (1 + 2 * dim + events) * size_of::<T>() + 2 * size_of::<usize>() + size_of::<Lane<T>>()
+}
+
 impl<T: Real> Lane<T> {
     pub fn new(t: T, end: T, row: usize) -> Self {
         Self {
@@ -78,8 +84,18 @@ impl<T: Real> Lanes<T> {
         }
     }
 
+    pub fn place(&self, lane: usize) -> Place<T> {
+        Place { id: self.ids[lane], piece: self.pieces[lane], t: self.t[lane] }
+    }
+
     pub fn direction(&self, lane: usize) -> T {
         if self.own[lane].end < self.t[lane] { -T::one() } else { T::one() }
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let numbers = self.t.len() + self.y.len() + self.slope.len() + self.watched.len();
+        numbers * size_of::<T>() + self.ids.len() * (2 * size_of::<usize>() + size_of::<Lane<T>>()) + size_of::<Self>()
     }
 
     /// Keeps some lanes, closing ranks.

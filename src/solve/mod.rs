@@ -9,6 +9,7 @@
 //! derivatives need. The one for many trajectories of a small field: `dynamics::march` computes the stages in vector
 //! lanes and `ensemble` decides; it mirrors the rules of `engine` and `outputs`, which must change together with it.
 
+pub(crate) mod checkpoints;
 mod chunks;
 mod control;
 mod diagnose;
@@ -18,9 +19,9 @@ mod events;
 mod failure;
 mod implicit_map;
 mod independent;
-mod integrate;
+pub(crate) mod integrate;
 mod iterate;
-mod lanes;
+pub(crate) mod lanes;
 mod methods;
 mod outputs;
 mod problem;
@@ -29,16 +30,17 @@ mod spec;
 mod start;
 mod step_map;
 pub(crate) mod stepper;
-mod tableau;
+pub(crate) mod tableau;
 pub(crate) mod tape;
 
-pub(crate) use chunks::map_problem;
-pub use chunks::{CHUNK, map_chunks, solve};
+pub use checkpoints::Checkpoints;
+pub use chunks::{CHUNK, map_chunks, map_parts, solve};
+pub(crate) use chunks::{map_problem, with_part};
 pub use control::{Control, Gains, Options};
 pub use failure::{Cause, Failure, Reason};
 pub use implicit_map::ImplicitStepMap;
 pub use independent::{Independent, solve_independently};
-pub use integrate::integrate;
+pub use integrate::{integrate, integrate_along};
 pub use iterate::iterate;
 pub use methods::*;
 pub use problem::{Occurrence, Problem, Report, Solution};

@@ -44,6 +44,7 @@ impl<T: Real> Engine<'_, T> {
         lanes.slope = vec![T::zero(); dim * count];
         if let Some(start) = start.as_deref_mut() {
             start.ids.clone_from(&lanes.ids);
+            start.places = (0..count).map(|lane| lanes.place(lane)).collect();
         }
         if count == 0 {
             return lanes;
@@ -103,12 +104,23 @@ impl<T: Real> Engine<'_, T> {
         }
     }
 
-    /// Takes a lane that stands at its stop into the next piece.
-    pub(super) fn pass_kink(&self, lanes: &mut Lanes<T>, lane: usize) {
+    /// Takes a lane that stands at its stop into the next piece. Returns the kink that it passed.
+    pub(super) fn pass_kink(&self, lanes: &mut Lanes<T>, lane: usize) -> usize {
+        let before = lanes.pieces[lane];
         lanes.pieces[lane] = self.piece_at(lanes, lane);
         lanes.own[lane].stop = self.next_stop(lanes, lane);
         lanes.own[lane].anchor = lanes.t[lane];
         lanes.own[lane].since = 0;
+        before.min(lanes.pieces[lane])
+    }
+
+    /// Adds what the state jumps by at a kink.
+    pub(super) fn impulse(&self, lanes: &mut Lanes<T>, lane: usize, kink: usize) {
+        let Some(inputs) = self.stepper.field.inputs else { return };
+        let (id, count) = (lanes.ids[lane], lanes.ids.len());
+        let mut state: Vec<T> = lanes.y.iter().skip(lane).step_by(count).copied().collect();
+        inputs.impulse(id, kink, &mut state);
+        lanes.y.iter_mut().skip(lane).step_by(count).zip(state).for_each(|(y, moved)| *y = moved);
     }
 
     /// The automatic first step of Hairer, Nørsett & Wanner I, sec. II.4, per lane.

@@ -215,6 +215,14 @@ impl<T: Real> Coefficients<T> {
         weights.extend((0..self.dense.len()).map(|j| self.dense_weight(j, theta)));
     }
 
+    /// Weights of the stages in a step's result.
+    pub fn result_weights(&self) -> Vec<T> {
+        let mut weights = vec![T::zero(); self.stages];
+        self.a[self.stages - 1].iter().for_each(|&(j, weight)| weights[j] = weight);
+        weights[self.stages - 1] = self.diagonal.unwrap_or(T::zero());
+        weights
+    }
+
     /// The state of stage `j` without its own implicit part: `out = y + h Σ a_jl k_l`, blocks of `h.len()` lanes.
     pub fn stage_state(&self, j: usize, y: &[T], h: &[T], stages: &[T], out: &mut [T]) {
         let block = out.len();

@@ -4,7 +4,7 @@
 //! were, refused attempts included (their lanes take no part when derivatives pass), so going back or pushing tangents
 //! forward meets the same lanes side by side.
 
-use super::lanes::Lanes;
+use super::checkpoints::Checkpoints;
 use crate::{Error, Real, Result};
 
 /// What [`integrate`](super::integrate) is to keep. The buffers are used again from one pass to the next.
@@ -14,7 +14,7 @@ pub enum Recording<T> {
     Nothing,
     /// Every linearisation.
     Tape(Tape<T>),
-    /// The lanes' states every so many rounds; what lies between is computed again, to the same bits.
+    /// Some of the lanes' states along the way; what lies between is computed again, to the same bits.
     Checkpoints(Checkpoints<T>),
 }
 
@@ -25,9 +25,26 @@ impl<T: Real> Recording<T> {
     }
 
     /// Keeps the lanes every `rounds` rounds. Memory: about `4 · state` numbers a trajectory and checkpoint, and a tape
-    /// of `rounds` rounds.
+    /// of `rounds` rounds. The way back repeats the forward pass once, but for the last rounds.
     pub fn checkpoints(rounds: usize) -> Self {
-        Self::Checkpoints(Checkpoints { every: rounds.max(1), ..Checkpoints::default() })
+        Self::Checkpoints(Checkpoints::every(rounds))
+    }
+
+    /// Keeps what fits in so many bytes: everything, if that does, and else states so far apart that they do and a tape
+    /// between two of them. A pass of `N` rounds is repeated once on the way back if `N` is at most the rounds of that
+    /// tape times the number of states, and `log N` times if it is longer (Griewank & Walther, *Evaluating Derivatives*,
+    /// ch. 12, treat such schedules). The budget is that of one call of [`integrate`](super::integrate()).
+    pub fn within(bytes: usize) -> Self {
+        Self::Checkpoints(Checkpoints::within(bytes))
+    }
+
+    /// Most bytes held at once so far.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Tape(tape) => tape.bytes(),
+            Self::Checkpoints(kept) => kept.most_bytes,
+        }
     }
 }
 
@@ -60,14 +77,22 @@ pub(crate) enum Outcome {
     Cut,
 }
 
+/// Where inputs were read: trajectory, piece of its inputs, and time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<T> {
+    pub id: usize,
+    pub piece: usize,
+    pub t: T,
+}
+
 /// Something that happened to a lane after its step, with what derivatives need.
 #[derive(Clone, Debug)]
 pub(crate) struct Mark<T> {
     pub lane: usize,
     /// The event; none where only the inputs have a kink.
     pub event: Option<EventMark<T>>,
-    /// Slab of the field (one lane) from where the lane went on, if it did so anew.
-    pub restart: Option<Vec<T>>,
+    /// Slab of the field (one lane) from where the lane went on, if it did so anew, and where that is.
+    pub restart: Option<(Vec<T>, Place<T>)>,
 }
 
 /// An event's place and linearisation.
@@ -109,6 +134,8 @@ pub struct Tape<T> {
     pub(crate) marks: Vec<Mark<T>>,
     pub(crate) outputs: Vec<Output<T>>,
     pub(crate) kept: Vec<usize>,
+    /// Where the lanes stood before the attempts, as many as steps, if the inputs are made of numbers.
+    pub(crate) places: Vec<Place<T>>,
     pub(crate) start: Origin<T>,
 }
 
@@ -117,6 +144,8 @@ pub struct Tape<T> {
 pub(crate) struct Origin<T> {
     /// Trajectory of each lane of the first round.
     pub ids: Vec<usize>,
+    /// Where each of these lanes began.
+    pub places: Vec<Place<T>>,
     /// Slab of the field at the start.
     pub slab: Vec<T>,
     /// Outputs that are the start itself: trajectory and row.
@@ -138,7 +167,7 @@ impl<T> Origin<T> {
 
 impl<T> Default for Origin<T> {
     fn default() -> Self {
-        Self { ids: Vec::new(), slab: Vec::new(), outputs: Vec::new(), rows: None }
+        Self { ids: Vec::new(), places: Vec::new(), slab: Vec::new(), outputs: Vec::new(), rows: None }
     }
 }
 
@@ -152,6 +181,7 @@ impl<T> Default for Tape<T> {
             marks: Vec::new(),
             outputs: Vec::new(),
             kept: Vec::new(),
+            places: Vec::new(),
             start: Origin::default(),
         }
     }
@@ -166,6 +196,7 @@ impl<T: Real> Tape<T> {
         self.marks.clear();
         self.outputs.clear();
         self.kept.clear();
+        self.places.clear();
     }
 
     /// Room for a round of `lanes` lanes with `numbers` slab numbers in all.
@@ -199,6 +230,11 @@ impl<T: Real> Tape<T> {
         self.rounds.last_mut().into_iter().for_each(|round| round.marks.end = all);
     }
 
+    /// The steps without the linearisations.
+    pub(crate) fn only_steps(self) -> Self {
+        Self { slabs: Vec::new(), start: Origin { slab: Vec::new(), ..self.start }, ..self }
+    }
+
     /// How many events happened.
     pub(crate) fn occurrences(&self) -> usize {
         self.marks.iter().filter(|mark| mark.event.is_some()).count()
@@ -210,25 +246,6 @@ impl<T: Real> Tape<T> {
             + self.outputs.len() * size_of::<Output<T>>()
             + self.rounds.len() * size_of::<Round>()
             + self.outcomes.len()
-    }
-}
-
-/// States of the lanes every so many rounds.
-#[derive(Clone, Debug)]
-pub struct Checkpoints<T> {
-    pub(crate) every: usize,
-    pub(crate) saved: Vec<Lanes<T>>,
-    /// Rounds since the last one saved.
-    pub(crate) since: usize,
-    pub(crate) start: Origin<T>,
-    /// How many events happened.
-    pub(crate) occurrences: usize,
-    /// Filled anew for each stretch between two checkpoints on the way back.
-    pub(crate) tape: Tape<T>,
-}
-
-impl<T> Default for Checkpoints<T> {
-    fn default() -> Self {
-        Self { every: 1, saved: Vec::new(), since: 0, start: Origin::default(), occurrences: 0, tape: Tape::default() }
+            + self.places.len() * size_of::<Place<T>>()
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Of the layout of the file, and of what training does with it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: &str = "flowmap_checkpoint";
 const FRESH: &str = "start afresh without --resume";
 
@@ -47,6 +47,8 @@ struct Header {
     fingerprint: Fingerprint,
     phase: Phase,
     epoch: usize,
+    horizon: usize,
+    trusted: Option<usize>,
     looks_since_best: usize,
     failed_steps: usize,
     optimizer_steps: u64,
@@ -58,7 +60,7 @@ struct Header {
 #[serde(deny_unknown_fields)]
 struct BestHeader {
     epoch: usize,
-    stage: usize,
+    horizon: usize,
 }
 
 impl Fingerprint {
@@ -106,15 +108,29 @@ impl Checkpoint {
     /// [`Error::File`] if the file cannot be written.
     pub fn save(path: &Path, fingerprint: &Fingerprint, state: &TrainState, wall_seconds: f64) -> Result<()> {
         // Taken apart by name, so that a part added later cannot be forgotten here.
-        let TrainState { phase, epoch, values, average, optimizer, first, best, looks_since_best, failed_steps, log } =
-            state;
+        let TrainState {
+            phase,
+            epoch,
+            horizon,
+            trusted,
+            values,
+            average,
+            optimizer,
+            first,
+            best,
+            looks_since_best,
+            failed_steps,
+            log,
+        } = state;
         let described =
-            |best: &Option<Best>| best.as_ref().map(|best| BestHeader { epoch: best.epoch, stage: best.stage });
+            |best: &Option<Best>| best.as_ref().map(|best| BestHeader { epoch: best.epoch, horizon: best.horizon });
         let header = Header {
             version: VERSION,
             fingerprint: fingerprint.clone(),
             phase: *phase,
             epoch: *epoch,
+            horizon: *horizon,
+            trusted: *trusted,
             looks_since_best: *looks_since_best,
             failed_steps: *failed_steps,
             optimizer_steps: optimizer.steps,
@@ -182,9 +198,10 @@ impl Checkpoint {
 /// The state, if its sizes are those that the run has at that epoch.
 fn parse(content: &Tensors, header: Header, trainer: &Trainer, config: &FitConfig) -> Option<Checkpoint> {
     let model = trainer.model();
-    let stages = config.training.horizons().len();
-    let length = |phase: Phase, stage: usize| {
-        (stage < stages).then(|| model.param_count() + trainer.windows(phase, stage).len() * model.state_dim())
+    let longest = config.training.horizon.max(2);
+    let length = |phase: Phase, horizon: usize| {
+        let usable = (2..=longest).contains(&horizon);
+        usable.then(|| model.param_count() + trainer.windows(phase, horizon).len() * model.state_dim())
     };
     let numbers = |name: &str, length: usize| {
         let tensor = content.named.get(name)?;
@@ -201,14 +218,14 @@ fn parse(content: &Tensors, header: Header, trainer: &Trainer, config: &FitConfi
     if header.epoch > most {
         return None;
     }
-    let here = length(header.phase, config.training.stage(header.epoch.saturating_sub(1)))?;
+    let here = length(header.phase, header.horizon)?;
     let looked = |name: &str, header: BestHeader| {
         Some(Best {
             epoch: header.epoch,
-            stage: header.stage,
+            horizon: header.horizon,
             score: one(&format!("{name}.score"))?,
             errors: numbers(&format!("{name}.errors"), trainer.validation_count())?,
-            values: numbers(&format!("{name}.values"), length(Phase::Search, header.stage)?)?,
+            values: numbers(&format!("{name}.values"), length(Phase::Search, header.horizon)?)?,
         })
     };
     let look = |name: &str, header: Option<BestHeader>| match header {
@@ -226,6 +243,8 @@ fn parse(content: &Tensors, header: Header, trainer: &Trainer, config: &FitConfi
     let state = TrainState {
         phase: header.phase,
         epoch: header.epoch,
+        horizon: header.horizon,
+        trusted: header.trusted,
         values: numbers(VALUES, here)?,
         average: numbers(AVERAGE, here)?,
         optimizer,

@@ -2,6 +2,7 @@
 
 use super::run::ahead;
 use super::{OnFailure, TrainSpec};
+use crate::gradient::{Settings, Strategy, show_bytes};
 use crate::models::ModelSpec;
 use crate::nn::Activation;
 use crate::series::Panel;
@@ -142,6 +143,8 @@ impl FitConfig {
             },
             training: TrainSpec {
                 on_failure: OnFailure::default(),
+                gradient: Strategy::default(),
+                gradient_memory: show_bytes(Settings::MEMORY).replace(".0 ", ""),
                 epochs: 3000,
                 rate: if single { 0.01 } else { 0.003 },
                 weight_decay: if single { 0.01 } else { 1.0 },

@@ -1,11 +1,12 @@
 //! The training loss of a batch of trajectories, with its exact discrete gradient.
 
 use crate::Result;
-use crate::gradient::pull;
+use crate::dynamics::Field;
+use crate::gradient::{Audit, Growth, Onto, Passed, Plan, Settings, audit, growth};
 use crate::models::segments::{Segment, Start};
 use crate::models::{EncoderTape, History, NeuralOde};
 use crate::series::Panel;
-use crate::solve::{Failure, Options, Problem, Recording, integrate, map_chunks, solve};
+use crate::solve::{Failure, Options, Problem, map_chunks, solve};
 use crate::train::OnFailure;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -21,6 +22,8 @@ pub struct Objective<'a> {
     pub weights: &'a [f64],
     /// How trajectories are integrated.
     pub options: Options,
+    /// How gradients are found.
+    pub settings: Settings,
     /// Weight of the gaps between windows.
     pub continuity: f64,
     /// What becomes of trajectories that cannot be followed.
@@ -118,9 +121,10 @@ impl Objective<'_> {
         segments: &[&Segment],
         noise: StartNoise,
     ) -> Result<Outcome> {
+        let plan = Plan::unseen(&self.settings, segments.len());
         let parts = map_chunks(segments.len(), |range| {
             let noise = noise.map(|(deviation, seed)| (deviation, seed, range.start as u64));
-            self.chunk(params, starts, &segments[range.clone()], noise, range.start)
+            self.chunk(params, starts, &segments[range.clone()], noise, (range.start, &plan))
         });
         let mut whole =
             Outcome { params: vec![0.0; params.len()], starts: vec![0.0; starts.len()], ..Outcome::default() };
@@ -134,6 +138,61 @@ impl Objective<'_> {
             whole.failures.extend(part.failures);
         }
         Ok(whole)
+    }
+
+    /// How the gradient of some trajectories will be found, and what that will take.
+    ///
+    /// # Errors
+    /// If sizes do not fit.
+    pub fn plan(&self, params: &[f64], starts: &[f64], segments: &[&Segment]) -> Result<Plan> {
+        self.with_problem(params, starts, segments, |field, params, problem| {
+            Plan::new(field, params, problem, &self.options, &self.settings)
+        })
+    }
+
+    /// The gradient's growth along some trajectories.
+    ///
+    /// # Errors
+    /// If sizes do not fit.
+    pub fn growth(&self, params: &[f64], starts: &[f64], segments: &[&Segment], seed: u64) -> Result<Vec<Growth>> {
+        self.with_problem(params, starts, segments, |field, params, problem| {
+            growth(field, params, problem, &self.options, seed)
+        })
+    }
+
+    /// Audits the gradient of some trajectories by the field's parameters and their starts.
+    ///
+    /// # Errors
+    /// If sizes do not fit.
+    pub fn audit(
+        &self,
+        params: &[f64],
+        starts: &[f64],
+        segments: &[&Segment],
+        (directions, seed): (usize, u64),
+    ) -> Result<Audit> {
+        let loss = |s: usize, states: &[f64], bar: &mut [f64]| {
+            let mut outcome =
+                Outcome { params: vec![0.0; params.len()], starts: vec![0.0; starts.len()], ..Outcome::default() };
+            self.compare(params, starts, segments[s], states, bar, &mut outcome);
+            outcome.errors + outcome.gaps
+        };
+        self.with_problem(params, starts, segments, |field, params, problem| {
+            audit(field, params, problem, &self.options, &self.settings, (directions, seed), loss)
+        })
+    }
+
+    /// Calls `work` with the field, its parameters and the trajectories as a problem.
+    fn with_problem<V>(
+        &self,
+        params: &[f64],
+        starts: &[f64],
+        segments: &[&Segment],
+        work: impl FnOnce(Field<f64>, &[f64], &Problem<f64>) -> Result<V>,
+    ) -> Result<V> {
+        let begin = start_states(self.model, params, starts, segments, &mut EncoderTape::default())?;
+        let trajectories = Trajectories::of(segments, self.panel);
+        work(self.model.field()?, &params[self.model.field_params()], &trajectories.problem(&begin))
     }
 
     /// The states that trajectories start from and those that they pass at their rows, `rows × state` each trajectory
@@ -160,7 +219,7 @@ impl Objective<'_> {
         starts: &[f64],
         segments: &[&Segment],
         noise: Option<(f64, u64, u64)>,
-        first: usize,
+        (first, plan): (usize, &Plan),
     ) -> Result<Outcome> {
         let dim = self.model.state_dim();
         let mut encoder_tape = EncoderTape::default();
@@ -176,8 +235,8 @@ impl Objective<'_> {
         let trajectories = Trajectories::of(segments, self.panel);
         let problem = trajectories.problem(&begin);
         let (field, field_params) = (self.model.field()?, &params[self.model.field_params()]);
-        let mut recording = Recording::tape();
-        let solution = integrate(field, field_params, &problem, &self.options, &mut recording)?;
+        let mut passed = Passed::new(field, field_params, &problem, &self.options, plan)?;
+        let solution = &passed.solution;
 
         let mut outcome =
             Outcome { params: vec![0.0; params.len()], starts: vec![0.0; starts.len()], ..Outcome::default() };
@@ -196,8 +255,8 @@ impl Objective<'_> {
                 (&solution.states[rows.start * dim..rows.end * dim], &mut bar[rows.start * dim..rows.end * dim]);
             self.compare(params, starts, segment, states, bar, &mut outcome);
         }
-        let field_bar = &mut outcome.params[self.model.field_params()];
-        let begin_bar = pull(field, field_params, &problem, &self.options, &mut recording, &bar, field_bar)?;
+        let onto = Onto { params: &mut outcome.params[self.model.field_params()], inputs: &mut [] };
+        let begin_bar = passed.pull(field, field_params, &problem, &self.options, &bar, onto)?.starts;
         self.pull_starts(params, segments, &begin_bar, &mut encoder_tape, &mut outcome);
         Ok(outcome)
     }

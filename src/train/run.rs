@@ -95,6 +95,7 @@ impl Run {
             conditioning: &self.conditioning,
             persistence: &self.persistence,
             options: self.config.solver.options(self.scaling.time_unit)?,
+            settings: self.config.training.gradient_settings()?,
             spec: &self.config.training,
             seed: self.config.seed,
         }))
@@ -125,9 +126,9 @@ impl Run {
         let trainer = self.trainer()?;
         // A refit that was cut short knows less than the best of the search.
         let done = |best: &Best| state.phase == Phase::Refit && state.epoch >= best.epoch;
-        let (values, phase, stage) = match &state.best {
-            Some(best) if !done(best) => (&best.values, Phase::Search, best.stage),
-            _ => (&state.average, state.phase, self.config.training.stage(state.epoch.saturating_sub(1))),
+        let (values, phase, horizon) = match &state.best {
+            Some(best) if !done(best) => (&best.values, Phase::Search, best.horizon),
+            _ => (&state.average, state.phase, state.horizon),
         };
         let (params, starts) = values.split_at(self.model.param_count());
         let mut fitted = Fitted {
@@ -135,7 +136,7 @@ impl Run {
             scaling: self.scaling.clone(),
             span: self.span,
             solver: self.config.solver.clone(),
-            horizon: self.config.training.horizons()[stage],
+            horizon,
             conditioning: self.conditioning.clone(),
             continuity: self.config.training.continuity,
             params: params.to_vec(),
@@ -143,16 +144,15 @@ impl Run {
             series: self.panel.names().to_vec(),
             anchors: Vec::new(),
         };
-        let learned = |phase, stage, starts| {
-            Fitted::learned(&trainer.windows(phase, stage), &self.scaled, starts, self.model.state_dim())
+        let learned = |phase, horizon, starts| {
+            Fitted::learned(&trainer.windows(phase, horizon), &self.scaled, starts, self.model.state_dim())
         };
-        let known = learned(phase, stage, starts);
+        let known = learned(phase, horizon, starts);
         fitted.noise = match &state.best {
             Some(best) => {
                 let (params, starts) = best.values.split_at(self.model.param_count());
-                let horizon = self.config.training.horizons()[best.stage];
-                let searched = Fitted { params: params.to_vec(), horizon, ..fitted.clone() };
-                self.noise(&searched, &learned(Phase::Search, best.stage, starts))?
+                let searched = Fitted { params: params.to_vec(), horizon: best.horizon, ..fitted.clone() };
+                self.noise(&searched, &learned(Phase::Search, best.horizon, starts))?
             }
             None => self.noise(&fitted, &known)?,
         };

@@ -1,5 +1,6 @@
 //! The settings of a training run.
 
+use crate::gradient::{Settings, Strategy, parse_bytes};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,16 @@ pub struct TrainSpec {
     /// What becomes of trajectories that cannot be followed.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// How gradients are found.
+    #[serde(default)]
+    pub gradient: Strategy,
+    /// Memory that the gradient's way back may take, such as `2GiB`.
+    #[serde(default = "usual_memory")]
+    pub gradient_memory: String,
+}
+
+fn usual_memory() -> String {
+    "2GiB".into()
 }
 
 /// Share of all epochs that the stages before the last one take.
@@ -74,11 +85,20 @@ impl TrainSpec {
         (epoch / each).min(growing)
     }
 
+    /// How gradients are to be found, and with how much memory.
+    ///
+    /// # Errors
+    /// If the memory is no amount.
+    pub fn gradient_settings(&self) -> Result<Settings> {
+        Ok(Settings { memory: parse_bytes(&self.gradient_memory)?, ..Settings::new(self.gradient) })
+    }
+
     /// Checks that the numbers can be used.
     ///
     /// # Errors
     /// The first that cannot.
     pub fn check(&self) -> Result<()> {
+        self.gradient_settings()?;
         let numbers = [
             ("rate", self.rate, self.rate > 0.0),
             ("weight_decay", self.weight_decay, self.weight_decay >= 0.0),

@@ -11,7 +11,11 @@ pub struct TrainState {
     pub phase: Phase,
     /// Epochs of this phase done.
     pub epoch: usize,
-    /// The model's parameters, then the learned starts of the present stage.
+    /// Rows that a trajectory spans, which say how many learned starts there are.
+    pub horizon: usize,
+    /// The most rows over which gradients were found to be trusted; none until some were found not to be.
+    pub trusted: Option<usize>,
+    /// The model's parameters, then the learned starts of the present windows.
     pub values: Vec<f64>,
     /// Their exponential average over recent steps: what is judged and kept (Polyak & Juditsky 1992).
     pub average: Vec<f64>,
@@ -44,8 +48,8 @@ pub enum Phase {
 pub struct Best {
     /// Epochs done when they were found.
     pub epoch: usize,
-    /// The stage, which says how many learned starts there are.
-    pub stage: usize,
+    /// Rows that a trajectory spanned, which say how many learned starts there are.
+    pub horizon: usize,
     /// Mean squared scaled error on the validation part.
     pub score: f64,
     /// Sum of squared scaled errors along each trajectory of it.

@@ -3,6 +3,7 @@
 use super::objective::{Objective, Outcome};
 use super::validation::clearly_better;
 use super::{LogRow, OnFailure, Phase, Stopped, TrainSpec, TrainState};
+use crate::gradient::{Audit, Plan, Settings};
 use crate::models::segments::{self, Segment};
 use crate::models::{Conditioning, NeuralOde, Persistence};
 use crate::nn::{AdamW, Schedule, clip_norm};
@@ -32,6 +33,8 @@ pub(super) struct Task<'a> {
     pub persistence: &'a [Persistence],
     /// How trajectories are integrated.
     pub options: Options,
+    /// How gradients are found.
+    pub settings: Settings,
     /// How the parameters are found.
     pub spec: &'a TrainSpec,
     /// Seed of everything random.
@@ -54,15 +57,18 @@ pub struct Trainer<'a> {
 
 /// Steps in a row that may be left out before training gives up.
 const MOST_FAILED_STEPS: usize = 50;
+/// Trajectories and random directions of an audit.
+const AUDITED: usize = 16;
+const AUDITED_DIRECTIONS: usize = 3;
 /// Steps that the average remembers.
 const AVERAGED_STEPS: f64 = 50.0;
 
 impl<'a> Trainer<'a> {
     /// Prepares a run whose parts belong together, as [`Run`](super::Run) makes them.
     pub(super) fn new(task: Task<'a>) -> Self {
-        let Task { model, panel, weights, options, spec, .. } = task;
-        let objective =
-            Objective { model, panel, weights, options, continuity: spec.continuity, on_failure: spec.on_failure };
+        let Task { model, panel, weights, options, settings, spec, .. } = task;
+        let (continuity, on_failure) = (spec.continuity, spec.on_failure);
+        let objective = Objective { model, panel, weights, options, settings, continuity, on_failure };
         let parts = || task.split.series.iter().enumerate();
         let learned = |rows: fn(&SeriesSplit) -> Range<usize>| {
             parts().map(|(i, s)| (i, rows(s))).filter(|(_, rows)| rows.len() > 1).collect::<Vec<_>>()
@@ -96,10 +102,13 @@ impl<'a> Trainer<'a> {
 
     /// The state before the first epoch.
     pub fn begin(&self) -> TrainState {
-        let values = self.initial(Phase::Search);
+        let horizon = self.task.spec.horizons()[0];
+        let values = self.initial(Phase::Search, horizon);
         TrainState {
             phase: Phase::Search,
             epoch: 0,
+            horizon,
+            trusted: None,
             average: values.clone(),
             optimizer: AdamW::new(values.len(), self.task.spec.weight_decay),
             values,
@@ -111,10 +120,10 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Initial parameters, then the starts of the first stage's windows as observed.
-    fn initial(&self, phase: Phase) -> Vec<f64> {
+    /// Initial parameters, then the starts of the first windows as observed.
+    fn initial(&self, phase: Phase, horizon: usize) -> Vec<f64> {
         let mut values = self.task.model.initial(self.task.seed, self.task.persistence);
-        for window in &self.windows(phase, 0) {
+        for window in &self.windows(phase, horizon) {
             values.extend(self.observed_start(window));
         }
         values
@@ -129,9 +138,10 @@ impl<'a> Trainer<'a> {
                     state.best.clone_from(&state.first);
                     return Some(Stopped::NoImprovement);
                 }
-                let values = self.initial(Phase::Refit);
                 state.phase = Phase::Refit;
                 state.epoch = 0;
+                state.horizon = self.wanted(state);
+                let values = self.initial(Phase::Refit, state.horizon);
                 state.average.clone_from(&values);
                 state.optimizer = AdamW::new(values.len(), self.task.spec.weight_decay);
                 state.values = values;
@@ -146,7 +156,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// A window's start as observed: each channel's first observation in the window or after it, else 0.
-    fn observed_start(&self, window: &Segment) -> Vec<f64> {
+    pub(super) fn observed_start(&self, window: &Segment) -> Vec<f64> {
         let (panel, channels) = (self.task.panel, self.task.panel.channel_count());
         let end = panel.row_ptr()[window.series] + self.task.split.series[window.series].training().end;
         let observed = |c: usize| {
@@ -162,11 +172,10 @@ impl<'a> Trainer<'a> {
         if phase == Phase::Search { &self.searched } else { &self.refitted }
     }
 
-    /// The windows of a stage over all fitted rows, none if starts come from the encoder.
-    pub fn windows(&self, phase: Phase, stage: usize) -> Vec<Segment> {
+    /// The windows of so many rows over all fitted rows, none if starts come from the encoder.
+    pub fn windows(&self, phase: Phase, horizon: usize) -> Vec<Segment> {
         let mut all = Vec::new();
         if self.task.model.encoder().is_none() {
-            let horizon = self.task.spec.horizons()[stage];
             for (series, rows) in self.learned(phase) {
                 let first = all.len();
                 all.extend(segments::windows(self.task.panel, *series, rows.clone(), horizon, first));
@@ -176,11 +185,10 @@ impl<'a> Trainer<'a> {
     }
 
     /// The trajectories of an epoch.
-    fn segments(&self, phase: Phase, stage: usize, epoch: usize) -> Vec<Segment> {
+    pub(super) fn segments(&self, phase: Phase, horizon: usize, epoch: usize) -> Vec<Segment> {
         if self.task.model.encoder().is_none() {
-            return self.windows(phase, stage);
+            return self.windows(phase, horizon);
         }
-        let horizon = self.task.spec.horizons()[stage];
         let mut rng = self.rng(epoch, 1);
         let mut all = Vec::new();
         for (series, rows) in self.learned(phase) {
@@ -203,6 +211,30 @@ impl<'a> Trainer<'a> {
         all
     }
 
+    /// How the gradient of a step over the longest trajectories will be found, and what that takes.
+    ///
+    /// # Errors
+    /// If the solver's settings cannot be used.
+    pub fn plan(&self) -> Result<Plan> {
+        let horizon = self.task.spec.horizon.max(2);
+        let values = self.initial(Phase::Search, horizon);
+        let segments = self.segments(Phase::Search, horizon, 0);
+        let batch: Vec<&Segment> = segments.iter().take(self.task.spec.batch).collect();
+        let (params, starts) = values.split_at(self.task.model.param_count());
+        self.objective.plan(params, starts, &batch)
+    }
+
+    /// Audits the gradient of some of an epoch's trajectories at a state of training.
+    ///
+    /// # Errors
+    /// If the solver's settings cannot be used.
+    pub fn audit(&self, state: &TrainState) -> Result<Audit> {
+        let segments = self.segments(state.phase, state.horizon, state.epoch);
+        let some: Vec<&Segment> = segments.iter().step_by(segments.len().div_ceil(AUDITED).max(1)).collect();
+        let (params, starts) = state.average.split_at(self.task.model.param_count());
+        self.objective.audit(params, starts, &some, (AUDITED_DIRECTIONS, self.task.seed))
+    }
+
     /// A generator of its own for each epoch and purpose, so that nothing of it needs to be kept.
     fn rng(&self, epoch: usize, purpose: u64) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.task.seed);
@@ -216,15 +248,12 @@ impl<'a> Trainer<'a> {
     /// If trajectories keep failing whatever is tried.
     pub fn epoch(&self, state: &mut TrainState) -> Result<()> {
         let (epoch, params) = (state.epoch, self.task.model.param_count());
-        let stage = self.task.spec.stage(epoch);
         if epoch == 0 && state.phase == Phase::Search && !self.validation.is_empty() {
-            self.look(state, stage)?;
+            self.look(state)?;
             state.first.clone_from(&state.best);
         }
-        if epoch > 0 && stage != self.task.spec.stage(epoch - 1) {
-            self.enter_stage(state, stage);
-        }
-        let segments = self.segments(state.phase, stage, epoch);
+        self.choose_horizon(state)?;
+        let segments = self.segments(state.phase, state.horizon, epoch);
         let mut order: Vec<&Segment> = segments.iter().collect();
         let mut rng = self.rng(epoch, 2);
         if order.len() > self.task.spec.batch {
@@ -264,11 +293,11 @@ impl<'a> Trainer<'a> {
         let looks = !self.validation.is_empty() && state.phase == Phase::Search;
         let look =
             looks && (state.epoch == self.task.spec.epochs || state.epoch.is_multiple_of(self.task.spec.check_every));
-        let validation_loss = if look { Some(self.look(state, stage)?) } else { None };
+        let validation_loss = if look { Some(self.look(state)?) } else { None };
         state.log.push(LogRow {
             phase: state.phase,
             epoch: state.epoch,
-            horizon: self.task.spec.horizons()[stage],
+            horizon: state.horizon,
             rate,
             train_loss: errors / weight,
             validation_loss,
@@ -296,28 +325,5 @@ impl<'a> Trainer<'a> {
             state.failed_steps += 1;
         }
         norm
-    }
-
-    /// Windows grow: each new one starts where the old one at that row did.
-    fn enter_stage(&self, state: &mut TrainState, stage: usize) {
-        let (params, dim) = (self.task.model.param_count(), self.task.model.state_dim());
-        let (old, new) = (self.windows(state.phase, stage - 1), self.windows(state.phase, stage));
-        // Windows are made in the order of their rows.
-        let kept = |window: &Segment| old.binary_search_by_key(&window.rows.start, |o| o.rows.start).ok();
-        for (x, moment) in [
-            (&mut state.values, false),
-            (&mut state.average, false),
-            (&mut state.optimizer.first, true),
-            (&mut state.optimizer.second, true),
-        ] {
-            let starts = x.split_off(params);
-            for window in &new {
-                match kept(window) {
-                    Some(k) => x.extend(&starts[k * dim..(k + 1) * dim]),
-                    None if moment => x.extend(std::iter::repeat_n(0.0, dim)),
-                    None => x.extend(self.observed_start(window)),
-                }
-            }
-        }
     }
 }

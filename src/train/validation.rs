@@ -9,10 +9,11 @@ use std::ops::Range;
 
 impl Trainer<'_> {
     /// Judges the average on the validation part and keeps it if it is the best so far. Returns the validation loss.
-    pub(super) fn look(&self, state: &mut TrainState, stage: usize) -> Result<f64> {
-        let (score, errors) = self.errors(&state.average, &self.validation_segments(stage))?;
+    pub(super) fn look(&self, state: &mut TrainState) -> Result<f64> {
+        let horizon = state.horizon;
+        let (score, errors) = self.errors(&state.average, &self.validation_segments(horizon))?;
         if state.best.as_ref().is_none_or(|best| score < best.score) {
-            state.best = Some(Best { epoch: state.epoch, stage, score, errors, values: state.average.clone() });
+            state.best = Some(Best { epoch: state.epoch, horizon, score, errors, values: state.average.clone() });
             state.looks_since_best = 0;
         } else {
             state.looks_since_best += 1;
@@ -26,9 +27,9 @@ impl Trainer<'_> {
     }
 
     /// The validation part's trajectories, each with the rows that are scored.
-    fn validation_segments(&self, stage: usize) -> Vec<(Range<usize>, Segment)> {
+    fn validation_segments(&self, horizon: usize) -> Vec<(Range<usize>, Segment)> {
         let panel = self.task.panel;
-        let windows = self.windows(Phase::Search, stage);
+        let windows = self.windows(Phase::Search, horizon);
         let of = |(series, rows): &(usize, Range<usize>)| {
             let offset = panel.row_ptr()[*series];
             let scored = offset + rows.start..offset + rows.end;

@@ -1,5 +1,6 @@
 //! The orders in which libraries write gates.
 
+use crate::Error;
 use crate::cells::Kind;
 
 /// In which order the gates' rows stand in a file's tensors.
@@ -12,6 +13,19 @@ pub enum GateOrder {
     Keras,
     /// `i, o, f, g` and `z, r, n` (ONNX writes `c` for `g` and `h` for `n`).
     Onnx,
+}
+
+impl std::str::FromStr for GateOrder {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        match name {
+            "pytorch" => Ok(Self::PyTorch),
+            "keras" => Ok(Self::Keras),
+            "onnx" => Ok(Self::Onnx),
+            _ => Err(Error::config(format!("no order of gates is called `{name}`"), "choose pytorch, keras or onnx")),
+        }
+    }
 }
 
 impl GateOrder {

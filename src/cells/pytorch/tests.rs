@@ -136,6 +136,14 @@ fn gates_in_other_orders_are_put_into_ours() {
 }
 
 #[test]
+fn names_of_kinds_and_orders_are_read() {
+    assert!("gru".parse::<Kind>().is_ok_and(|kind| kind == Kind::Gru) && "vanilla".parse::<Kind>().is_err());
+    assert!(
+        "keras".parse::<GateOrder>().is_ok_and(|order| order == GateOrder::Keras) && "tf".parse::<GateOrder>().is_err()
+    );
+}
+
+#[test]
 fn several_nets_want_a_prefix_and_relu_a_word() {
     let mut content = gru();
     content.named.insert("decoder.weight_ih".into(), tensor(&[3, 2]));

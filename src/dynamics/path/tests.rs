@@ -186,3 +186,24 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn a_pull_is_the_transpose_of_the_value_which_is_linear_in_the_numbers(
+        (times, values) in knots(1..7), part in 0.0..1.2f64, x_bar in -2.0..2.0f64,
+    ) {
+        for interpolation in ALL {
+            // Two channels, the second the first one's negative square.
+            let both: Vec<f64> = values.iter().flat_map(|&x| [x, -x * x]).collect();
+            let path = path(interpolation, &times, &both);
+            let t = times[0] + part * (times[times.len() - 1] - times[0]) - 0.1;
+            let (mut x, mut bar) = ([0.0; 2], vec![0.0; both.len()]);
+            path.at(0, path.piece(0, t), t, &mut x);
+            prop_assert_eq!(path.numbers(0..1), 0..both.len());
+            path.pull(0, path.piece(0, t), t, &[x_bar, 0.7], &mut bar);
+            let pulled: f64 = bar.iter().zip(&both).map(|(b, v)| b * v).sum();
+            let pushed = x_bar * x[0] + 0.7 * x[1];
+            prop_assert!((pulled - pushed).abs() < 1e-12 * (1.0 + pushed.abs() * 10.0), "{interpolation:?}: {pulled} {pushed}");
+        }
+    }
+}

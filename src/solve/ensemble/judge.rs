@@ -14,6 +14,8 @@ pub(super) struct Plan<'a, T> {
     pub extra: usize,
     pub error: &'a [(usize, T)],
     pub coarse: &'a [(usize, T)],
+    /// Whether the estimate weighs the field at the result, and so tells if that is not finite.
+    pub last_weighed: bool,
     /// Relative and absolute tolerance; none for steps of fixed length.
     pub tolerances: Option<(T, T)>,
     pub pace: Pace<T>,
@@ -50,8 +52,8 @@ pub(super) struct Slots<T> {
     /// The attempt's result and error estimate, kept only if a slot failed.
     pub result: Vec<T>,
     pub estimate: Vec<T>,
-    /// Room for the tolerances.
-    tolerance: Vec<T>,
+    /// Room for the inverses of the tolerances.
+    inverse: Vec<T>,
 }
 
 impl<T: Real> Slots<T> {
@@ -74,7 +76,7 @@ impl<T: Real> Slots<T> {
             rejected: rows(1),
             result: rows(dim),
             estimate: rows(dim),
-            tolerance: rows(dim),
+            inverse: rows(dim),
         }
     }
 
@@ -178,13 +180,13 @@ fn finite<T: Real, V: Vector<T>, const C: usize>(block: &[T]) -> PackMask<V::Mas
     sum.less_or_equal(zero)
 }
 
-/// The mean square of an estimate `h Σ c_j k_j` in units of the tolerance; the estimate is left in `out`.
+/// The mean square of an estimate `h Σ c_j k_j` times the inverse tolerance; the estimate is left in `out`.
 #[inline(always)]
 fn mean_square<T: Real, V: Vector<T>, const C: usize>(
     terms: &[(usize, T)],
     step: Pack<T, V, C>,
     stages: &[T],
-    tolerance: &[T],
+    inverse: &[T],
     out: &mut [T],
 ) -> Pack<T, V, C> {
     let (width, zero) = (Pack::<T, V, C>::LEN, Pack::<T, V, C>::splat(T::zero()));
@@ -197,11 +199,11 @@ fn mean_square<T: Real, V: Vector<T>, const C: usize>(
         }
         let estimate = step.fma(sum, zero);
         estimate.store(&mut out[at..]);
-        let scaled = estimate / Pack::load(&tolerance[at..]);
+        let scaled = estimate * Pack::load(&inverse[at..]);
         square = square + scaled * scaled;
         at += width;
     }
-    square / Pack::splat(T::of((out.len() / width) as f64))
+    square * Pack::splat(T::of(1.0 / (out.len() / width) as f64))
 }
 
 impl<T: Real> Judge<'_, T> {
@@ -226,15 +228,15 @@ impl<T: Real> Judge<'_, T> {
             let mut at = 0;
             while at < block {
                 let size = one_row(&stand.y[at..]).abs().at_least(one_row(&stand.state[at..]).abs());
-                (splat(atol) + splat(rtol) * size).store(&mut slots.tolerance[at..]);
+                (one / (splat(atol) + splat(rtol) * size)).store(&mut slots.inverse[at..]);
                 at += width;
             }
-            let (tolerance, room) = (&slots.tolerance, &mut slots.estimate);
+            let (inverse, room) = (&slots.inverse, &mut slots.estimate);
             let mut square = zero;
             if !plan.coarse.is_empty() {
-                square = mean_square(plan.coarse, step, &stand.stages, tolerance, room);
+                square = mean_square(plan.coarse, step, &stand.stages, inverse, room);
             }
-            let fine = mean_square(plan.error, step, &stand.stages, tolerance, room);
+            let fine = mean_square(plan.error, step, &stand.stages, inverse, room);
             if plan.coarse.is_empty() {
                 square = fine;
             } else {
@@ -244,9 +246,9 @@ impl<T: Real> Judge<'_, T> {
             let errors = [one_row(&slots.errors[0]), one_row(&slots.errors[1])];
             let most = one_row(&slots.most);
             // The field at the result is the next step's first stage, whether or not the estimate weighs it.
-            let sound = Pack::<T, V, C>::both(accepted, finite::<T, V, C>(last));
-            let sound = Pack::<T, V, C>::both(sound, finite::<T, V, C>(&slots.estimate));
-            let log_error = Pack::select(sound, Pace::log_root(square), splat(T::of(f64::NAN)));
+            let sound =
+                if plan.last_weighed { accepted } else { Pack::<T, V, C>::both(accepted, finite::<T, V, C>(last)) };
+            let log_error = Pack::select(sound, Pace::log_root(square), splat(T::of(Pace::<T>::LOST)));
             accepted = Pack::<T, V, C>::both(sound, square.less_or_equal(one));
             let factor = plan.pace.factor(log_error, errors, accepted, most);
             let least = splat(plan.min_step);

@@ -51,6 +51,7 @@ pub(super) fn march<T: Real>(
         extra: method.extra,
         error: &method.error,
         coarse: &method.coarse,
+        last_weighed: method.error.iter().any(|&(j, _)| j + 1 == method.stages),
         tolerances: match options.control {
             Control::Adaptive { rtol, atol } => Some((of(rtol), of(atol))),
             Control::Fixed { .. } => None,
@@ -242,7 +243,7 @@ impl<T: Real> Driver<'_, '_, T> {
             if let Some(held) = self.held[slot] {
                 self.solution.reports[held.id].evaluations += self.plan.extra;
             }
-            let factor = self.plan.pace.factor_of_one(T::of(f64::NAN), [T::zero(); 2], false, T::one());
+            let factor = self.plan.pace.factor_of_one(T::of(Pace::<T>::LOST), [T::zero(); 2], false, T::one());
             let again = shorter(stand.t[slot], stand.step[slot], factor, self.plan.min_step);
             match again.filter(|_| self.plan.tolerances.is_some()) {
                 Some(shorter) => {

@@ -3,7 +3,7 @@
 use super::Stepper;
 use crate::Real;
 use crate::linalg::{Block, BlockMut};
-use crate::solve::tape::{Outcome, Round, Tape};
+use crate::solve::tape::{Outcome, Place, Round, Tape};
 
 /// A cotangent of the state at fraction `theta` of one lane's step.
 pub(crate) struct Within<T> {
@@ -16,6 +16,10 @@ pub(crate) struct Within<T> {
 pub(crate) struct Back<'a, T> {
     dim: usize,
     pub params_bar: &'a mut [T],
+    /// Cotangents of the numbers that the inputs are made of; empty if they are not wanted.
+    pub inputs_bar: &'a mut [T],
+    /// VJPs of lanes that took part.
+    pub evaluations: usize,
     /// Cotangent of the state, `dim × lanes`.
     pub state: Vec<T>,
     /// Cotangent of the field at that state, which the step before computed as its last stage, `dim × lanes`.
@@ -33,12 +37,14 @@ pub(crate) struct Back<'a, T> {
 }
 
 impl<'a, T: Real> Back<'a, T> {
-    pub fn new(stepper: &Stepper<T>, lanes: usize, params_bar: &'a mut [T]) -> Self {
+    pub fn new(stepper: &Stepper<T>, lanes: usize, params_bar: &'a mut [T], inputs_bar: &'a mut [T]) -> Self {
         let (dim, component) = (stepper.dim(), stepper.field.component);
         let zeros = |n: usize| vec![T::zero(); n];
         Self {
             dim,
             params_bar,
+            inputs_bar,
+            evaluations: 0,
             state: Vec::new(),
             slope: Vec::new(),
             stages: zeros((stepper.method.stages + stepper.method.extra) * dim * lanes),
@@ -81,6 +87,7 @@ impl<'a, T: Real> Back<'a, T> {
         let h = &tape.steps[round.first..][..lanes];
         within.iter().for_each(|at| self.add(stepper, at, h, all));
         (1..all).rev().for_each(|j| self.stage(stepper, tape, round, j));
+        self.evaluations += (all - 1) * outcomes.iter().filter(|&&outcome| outcome != Outcome::Refused).count();
         for i in 0..block {
             if outcomes[i % lanes] == Outcome::Refused {
                 // A refused attempt passes cotangents by, but shares its first stage with the next.
@@ -109,6 +116,17 @@ impl<'a, T: Real> Back<'a, T> {
         }
     }
 
+    /// Adds what one lane's cotangent of the inputs, in the arguments, makes of their numbers.
+    pub fn pull_inputs(&mut self, stepper: &Stepper<T>, at: Place<T>, lane: usize, lanes: usize) {
+        let Some(inputs) = stepper.field.inputs.filter(|_| !self.inputs_bar.is_empty()) else { return };
+        self.spread.clear();
+        let below = self.arguments.iter().skip(self.dim * lanes + lane).step_by(lanes);
+        self.spread.extend(below.take(inputs.dim()));
+        let own = inputs.numbers(at.id..at.id + 1);
+        let first = inputs.numbers(0..at.id + 1).start;
+        inputs.pull(at.id, at.piece, at.t, &self.spread, &mut self.inputs_bar[own.start - first..own.end - first]);
+    }
+
     fn stage(&mut self, stepper: &mut Stepper<T>, tape: &Tape<T>, round: &Round, j: usize) {
         let (lanes, last) = (round.lanes, stepper.method.stages - 1);
         let block = self.dim * lanes;
@@ -116,7 +134,8 @@ impl<'a, T: Real> Back<'a, T> {
         let first = round.slabs + (j - 1) * slab_len;
         let slab = Block::new(&tape.slabs[first..first + slab_len], lanes);
         let h = &tape.steps[round.first..][..lanes];
-        let (before, at) = self.stages.split_at_mut(j * block);
+        let mut stages = std::mem::take(&mut self.stages);
+        let (before, at) = stages.split_at_mut(j * block);
         let at = &mut at[..block];
         if let Some(gamma) = stepper.method.diagonal.filter(|_| j <= last) {
             // k = f(base + hγk), and the result is base + hγk.
@@ -135,11 +154,20 @@ impl<'a, T: Real> Back<'a, T> {
             Some(self.params_bar),
             &mut self.scratch,
         );
+        if !self.inputs_bar.is_empty() {
+            for (lane, &place) in tape.places[round.first..][..lanes].iter().enumerate() {
+                if tape.outcomes[round.first + lane] != Outcome::Refused {
+                    let t = place.t + stepper.method.c[j] * h[lane];
+                    self.pull_inputs(stepper, Place { t, ..place }, lane, lanes);
+                }
+            }
+        }
         let state_bar = &mut self.arguments[..block];
         if j == last {
             state_bar.iter_mut().zip(&self.result).for_each(|(s, &r)| *s += r);
         }
         stepper.method.stage_state_back(j, h, state_bar, before);
         self.begin[..block].iter_mut().zip(&*state_bar).for_each(|(b, &s)| *b += s);
+        self.stages = stages;
     }
 }
