@@ -6,9 +6,9 @@
 //! by it).
 
 use flowmap::analysis::{Run, SpectrumOptions, Stepped, near};
-use flowmap::dynamics::systems::{Settings, system};
+use flowmap::dynamics::systems::{self, system};
 use flowmap::dynamics::{Component, Field};
-use flowmap::gradient::{self, gradient};
+use flowmap::gradient::{Settings, gradient};
 use flowmap::nn::{Activation, AdamW, Mlp, Schedule, clip_norm, fan_in_normal};
 use flowmap::solve::{Options, Problem, RK4, StepMap, solve};
 use rand::{RngExt, SeedableRng};
@@ -23,7 +23,7 @@ const BATCH: usize = 128;
 
 fn main() -> flowmap::Result<()> {
     let quick = std::env::var_os("FLOWMAP_QUICK").is_some();
-    let lorenz = system("lorenz63")?.build(&Settings::default())?;
+    let lorenz = system("lorenz63")?.build(&systems::Settings::default())?;
     let times: Vec<f64> = (0..POINTS).map(|i| 20.0 + DT * i as f64).collect();
     let problem = Problem { start_times: &[0.0], starts: &lorenz.start, row_ptr: &[0, POINTS], times: &times };
     let truth = solve(lorenz.field()?, &lorenz.params, &problem, &Options::adaptive(1e-9, 1e-9))?;
@@ -43,7 +43,7 @@ fn main() -> flowmap::Result<()> {
         let first: Vec<usize> = (0..BATCH).map(|_| rng.random_range(0..POINTS - WINDOW)).collect();
         let starts: Vec<f64> = first.iter().flat_map(|i| data[3 * i..3 * i + 3].to_vec()).collect();
         let problem = Problem { start_times: &[0.0; BATCH], starts: &starts, row_ptr: &row_ptr, times: &times };
-        let mut g = gradient(field, &params, &problem, &options, &gradient::Settings::default(), |s, states, bar| {
+        let mut g = gradient(field, &params, &problem, &options, &Settings::default(), |s, states, bar| {
             let target = &data[3 * (first[s] + 1)..][..3 * WINDOW];
             bar.iter_mut().zip(states).zip(target).for_each(|((b, y), t)| *b = 2.0 * (y - t));
             states.iter().zip(target).map(|(y, t)| (y - t) * (y - t)).sum()

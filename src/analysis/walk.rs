@@ -1,7 +1,7 @@
 //! States and frames on their way: the one loop that spectra, covariant vectors and products of Jacobians share.
 
 use super::Stepped;
-use crate::dynamics::{Going, Tangent};
+use crate::dynamics::{Going, Tangent, jacobian};
 use crate::linalg::{Block, BlockMut, Qr};
 use crate::{Error, Real, Result};
 use rand::SeedableRng;
@@ -207,21 +207,15 @@ impl<'a, T: Real> Walk<'a, T> {
     pub(super) fn zero_lines(&self) -> [BTreeSet<usize>; 2] {
         let (dim, map) = (self.system.dim(), self.system.map);
         let mut slab: Vec<T> = self.slab.iter().step_by(self.starts).copied().collect();
-        let mut scratch = vec![T::zero(); map.scratch_len() * dim];
         if map.strider().is_some() {
             // Strides leave no linearisation behind.
             let mut u: Vec<T> = self.arguments.iter().step_by(self.starts).copied().collect();
             u[dim..].fill(T::of(self.time()));
             let mut next = vec![T::zero(); dim];
             let (next, slab) = (BlockMut::new(&mut next, 1), BlockMut::new(&mut slab, 1));
-            map.linearize(self.system.params, Block::new(&u, 1), next, slab, &mut scratch);
+            map.linearize(self.system.params, Block::new(&u, 1), next, slab, &mut vec![T::zero(); map.scratch_len()]);
         }
-        let mut axes = vec![T::zero(); map.in_dim() * dim];
-        (0..dim).for_each(|i| axes[i * dim + i] = T::one());
-        let mut jacobian = vec![T::zero(); dim * dim];
-        let out = BlockMut::new(&mut jacobian, dim);
-        let along = Tangent::from(Block::new(&axes, dim));
-        map.jvp(self.system.params, Block::new(&slab, 1), along, out, &mut scratch);
+        let jacobian = jacobian(map, self.system.params, Block::new(&slab, 1), dim);
         let zero_row = |i: &usize| jacobian[i * dim..(i + 1) * dim].iter().all(|x| *x == T::zero());
         let zero_column = |j: &usize| jacobian.iter().skip(*j).step_by(dim).all(|x| *x == T::zero());
         [(0..dim).filter(zero_row).collect(), (0..dim).filter(zero_column).collect()]

@@ -176,56 +176,6 @@ const TILE_SHORT: usize = 128;
 /// Room for a transposed part.
 type Room<T> = [MaybeUninit<T>; TILE_LONG * TILE_SHORT];
 
-/// Writes a matrix as its transpose: entry `(i, j)` of `from`, at `i·row + j·column` with `(row, column)` its strides, goes
-/// to `to[j·rows + i]`, where `to` has the shape `(rows, columns)`.
-pub(super) fn transposed_copy<T: Real>(
-    from: &[T],
-    (row, column): (usize, usize),
-    to: &mut [T],
-    (rows, columns): (usize, usize),
-) {
-    assert!(to.len() == rows * columns && from.len() > (rows - 1) * row + (columns - 1) * column);
-    if column == 1 {
-        dispatch(TransposedCopy { from, stride: row, to, rows, columns });
-    } else {
-        for (j, to) in to.chunks_exact_mut(rows).enumerate() {
-            to.iter_mut().enumerate().for_each(|(i, to)| *to = from[i * row + j * column]);
-        }
-    }
-}
-
-struct TransposedCopy<'a, T> {
-    from: &'a [T],
-    stride: usize,
-    to: &'a mut [T],
-    rows: usize,
-    columns: usize,
-}
-
-impl<T: Kernels> Kernel<T> for TransposedCopy<'_, T> {
-    #[inline(always)]
-    fn run<V: Vector<T>>(self) {
-        let mut room: Room<T> = [MaybeUninit::uninit(); TILE_LONG * TILE_SHORT];
-        let room = room.as_mut_ptr().cast::<T>();
-        for first in (0..self.rows).step_by(TILE_LONG) {
-            let tall = (self.rows - first).min(TILE_LONG);
-            for left in (0..self.columns).step_by(TILE_SHORT) {
-                let wide = (self.columns - left).min(TILE_SHORT);
-                // SAFETY: the part lies in `from`, its transpose has at most the room's numbers, and each of its columns
-                // lies in a column of `to`.
-                unsafe {
-                    let part = self.from.as_ptr().add(first * self.stride + left);
-                    transpose::<T, V>(part, self.stride, tall, wide, room);
-                    for j in 0..wide {
-                        let to = self.to.as_mut_ptr().add((left + j) * self.rows + first);
-                        room.add(j * tall).copy_to_nonoverlapping(to, tall);
-                    }
-                }
-            }
-        }
-    }
-}
-
 pub(super) struct OuterAdd<'a, T> {
     pub y: &'a [T],
     pub x: &'a [T],

@@ -21,6 +21,7 @@ mod qr;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod transpose;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;

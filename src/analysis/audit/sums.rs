@@ -3,7 +3,7 @@
 use super::Check;
 use super::replay::Replay;
 use crate::analysis::{Run, Stepped};
-use crate::dynamics::{Component, Field, Tangent};
+use crate::dynamics::{Component, Field, jacobian};
 use crate::linalg::{Block, BlockMut};
 use crate::{Real, Result};
 use nalgebra::DMatrix;
@@ -34,28 +34,20 @@ pub(super) fn log_det(dim: usize, entry: impl Fn(usize, usize) -> f64) -> f64 {
     factors.u().diagonal().iter().map(|x| x.abs().ln()).sum()
 }
 
-/// The Jacobian of a component by its first rows, at arguments, row after row.
-fn jacobian<T: Real>(component: &dyn Component<T>, params: &[T], u: &[T], room: &mut Room<T>) {
-    let (dim, count) = (component.out_dim(), component.in_dim());
-    room.axes.resize(count * dim, T::zero());
-    (0..dim).for_each(|i| room.axes[i * dim + i] = T::one());
-    room.value.resize(dim, T::zero());
+/// The Jacobian of a component by the state, at arguments, row after row.
+fn jacobian_at<T: Real>(component: &dyn Component<T>, params: &[T], u: &[T], room: &mut Room<T>) -> Vec<T> {
+    room.value.resize(component.out_dim(), T::zero());
     room.slab.resize(component.slab_len(), T::zero());
-    room.jacobian.resize(dim * dim, T::zero());
-    room.scratch.resize(component.scratch_len() * dim, T::zero());
+    room.scratch.resize(component.scratch_len(), T::zero());
     let (value, slab) = (BlockMut::new(&mut room.value, 1), BlockMut::new(&mut room.slab, 1));
     component.linearize(params, Block::new(u, 1), value, slab, &mut room.scratch);
-    let out = BlockMut::new(&mut room.jacobian, dim);
-    let along = Tangent::from(Block::new(&room.axes, dim));
-    component.jvp(params, Block::new(&room.slab, 1), along, out, &mut room.scratch);
+    jacobian(component, params, Block::new(&room.slab, 1), component.out_dim())
 }
 
 #[derive(Default)]
 struct Room<T> {
-    axes: Vec<T>,
     value: Vec<T>,
     slab: Vec<T>,
-    jacobian: Vec<T>,
     scratch: Vec<T>,
 }
 
@@ -65,8 +57,8 @@ impl<'a, T: Real> SumRule<'a, T> {
         let (map, params, dim) = (system.map, system.params, system.dim());
         let mut room = Room::default();
         let rule = move |u: &[T], _: &[T]| {
-            jacobian(map, params, u, &mut room);
-            log_det(dim, |i, j| room.jacobian[i * dim + j].f64())
+            let jacobian = jacobian_at(map, params, u, &mut room);
+            log_det(dim, |i, j| jacobian[i * dim + j].f64())
         };
         let cost = 4.0 * (dim as f64).powi(3) + 500.0;
         Self { name: "log|det| of each step", tolerance: EXACT, cost, rule: Box::new(rule) }
@@ -78,8 +70,8 @@ impl<'a, T: Real> SumRule<'a, T> {
         let dim = component.out_dim();
         let mut room = Room::default();
         let rule = move |u: &[T], _: &[T]| {
-            jacobian(component, params, u, &mut room);
-            step * (0..dim).map(|i| room.jacobian[i * dim + i].f64()).sum::<f64>()
+            let jacobian = jacobian_at(component, params, u, &mut room);
+            step * (0..dim).map(|i| jacobian[i * dim + i].f64()).sum::<f64>()
         };
         let cost = 20.0 * (dim as f64).powi(2) + 500.0;
         // A sum at the steps' beginnings stands for an integral.

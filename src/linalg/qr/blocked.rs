@@ -7,6 +7,10 @@ use crate::linalg::vector::{Kernels, Vector, load_several};
 
 /// Columns a panel.
 const PANEL: usize = 32;
+/// Passes over a panel, two if both leave most of each column.
+const MOST_PASSES: usize = 6;
+/// A pass that leaves as much of a unit column has made it orthogonal up to rounding.
+const GOOD: f64 = 0.1;
 
 /// Room for one frame.
 #[derive(Debug)]
@@ -15,25 +19,28 @@ pub(super) struct Blocked<T> {
     columns: usize,
     /// A panel's parts along the columns before it, `columns × PANEL`.
     along: Vec<T>,
-    /// The triangles of a panel's two passes.
-    triangles: [Vec<T>; 2],
-    /// What the second pass left of each column's length.
+    /// The triangle of a panel's pass, and the product of those of all its passes.
+    triangle: Vec<T>,
+    product: Vec<T>,
+    /// What the last pass left of each column's length.
     pub kept: Vec<T>,
 }
 
 impl<T: Real> Blocked<T> {
     pub fn new(dim: usize, columns: usize) -> Self {
-        let triangle = || vec![T::zero(); PANEL * PANEL];
+        let zeros = |count: usize| vec![T::zero(); count];
         Self {
             dim,
             columns,
-            along: vec![T::zero(); columns * PANEL],
-            triangles: [triangle(), triangle()],
-            kept: vec![T::zero(); columns],
+            along: zeros(columns * PANEL),
+            triangle: zeros(PANEL * PANEL),
+            product: zeros(PANEL * PANEL),
+            kept: zeros(columns),
         }
     }
 
-    /// Replaces the frame, column by column in `q`, by its orthonormal factor, and fills the upper triangle of `r`.
+    /// Replaces the frame, column by column in `q`, by its orthonormal factor, and fills the upper triangle of `r`. Where
+    /// columns are rounding a pass may leave little of them, and more than two passes are made.
     pub fn factor(&mut self, q: &mut [T], r: &mut [T]) {
         let (dim, columns) = (self.dim, self.columns);
         for first in (0..columns).step_by(PANEL) {
@@ -41,34 +48,47 @@ impl<T: Real> Blocked<T> {
             let (known, rest) = q.split_at_mut(first * dim);
             let panel = &mut rest[..width * dim];
             (first..first + width).for_each(|j| r[j * columns..j * columns + first].fill(T::zero()));
-            for pass in 0..2 {
+            self.product.fill(T::zero());
+            (0..width).for_each(|j| self.product[j * PANEL + j] = T::one());
+            for pass in 0..MOST_PASSES {
                 let along = &mut self.along[..first * width];
                 if first > 0 {
                     along.fill(T::zero());
                     multiply_add(along, (known, first, true), (panel, width), dim, T::one());
                     multiply_add(panel, (known, dim, false), (along, width), first, -T::one());
                 }
-                // The second pass sees the columns as the first one left them, in units of its triangle.
+                // A pass sees the columns as those before left them, in units of their triangles' product.
                 for j in 0..width {
                     let column = &mut r[(first + j) * columns..][..first];
-                    if pass == 0 {
-                        column.copy_from_slice(&along[j * first..][..first]);
-                    } else {
-                        for l in 0..=j {
-                            let weight = self.triangles[0][j * PANEL + l];
+                    for l in 0..=j {
+                        let weight = self.product[j * PANEL + l];
+                        if weight != T::zero() {
                             column.iter_mut().zip(&along[l * first..][..first]).for_each(|(r, &s)| *r += weight * s);
                         }
                     }
                 }
-                dispatch(Panel { dim, panel, triangle: &mut self.triangles[pass] });
-            }
-            let [first_pass, second_pass] = &self.triangles;
-            for j in 0..width {
-                self.kept[first + j] = second_pass[j * PANEL + j];
-                for i in 0..=j {
-                    let terms = (i..=j).map(|l| second_pass[l * PANEL + i] * first_pass[j * PANEL + l]);
-                    r[(first + j) * columns + first + i] = terms.fold(T::zero(), |sum, term| sum + term);
+                dispatch(Panel { dim, panel, triangle: &mut self.triangle });
+                self.multiply(width);
+                let kept = &mut self.kept[first..first + width];
+                kept.iter_mut().enumerate().for_each(|(j, kept)| *kept = self.triangle[j * PANEL + j]);
+                let sound = |kept: &T| *kept > T::of(GOOD) || *kept == T::zero();
+                if pass > 0 && kept.iter().all(sound) {
+                    break;
                 }
+            }
+            for j in 0..width {
+                r[(first + j) * columns + first..][..=j].copy_from_slice(&self.product[j * PANEL..][..=j]);
+            }
+        }
+    }
+
+    /// `product = triangle · product`, upper triangles.
+    fn multiply(&mut self, width: usize) {
+        for j in 0..width {
+            for i in 0..=j {
+                let terms = (i..=j).map(|l| self.triangle[l * PANEL + i] * self.product[j * PANEL + l]);
+                // Row `i` of the column is used by no later row.
+                self.product[j * PANEL + i] = terms.fold(T::zero(), |sum, term| sum + term);
             }
         }
     }

@@ -12,7 +12,7 @@ mod reflect;
 mod repair;
 
 use super::dispatch::dispatch;
-use super::gemm::transposed_copy;
+use super::transpose::transposed_copy;
 use crate::Real;
 use blocked::{Blocked, Lengths};
 use lanes::GramSchmidt;
