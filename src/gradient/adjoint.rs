@@ -205,7 +205,10 @@ impl<'a, T: Real> Course<'a, T> {
         let (low, high) = (begin.min(end), begin.max(end));
         // Observations strictly between, rising, each time once with all rows that share it; then the field's own kinks.
         let mut stops: Vec<(T, Range<usize>, bool)> = Vec::new();
-        for row in rows.clone().filter(|&row| low < times[row] && times[row] < high) {
+        let again = matches!(self.states, States::Again(_));
+        let seen =
+            |row: usize| again || self.outputs_bar[row * dim..(row + 1) * dim].iter().any(|&bar| bar != T::zero());
+        for row in rows.clone().filter(|&row| low < times[row] && times[row] < high && seen(row)) {
             match stops.last_mut() {
                 Some((t, same, _)) if *t == times[row] => same.end = row + 1,
                 _ => stops.push((times[row], row..row + 1, false)),
@@ -294,8 +297,11 @@ impl<T: Real> Inputs<T> for Course<'_, T> {
             States::Dense(dense) => {
                 let (state, own) = x.split_at_mut(self.dim);
                 let kinks = &self.kinks[trajectory];
-                let low = piece.checked_sub(1).map(|k| kinks[k]);
-                dense.state(trajectory, t, (low, kinks.get(piece).copied()), state);
+                // Beyond the last kink lies where the adjoint begins.
+                let end = self.ends[trajectory];
+                let below = piece.checked_sub(1).map(|k| kinks[k]).unwrap_or(end.min(t));
+                let above = kinks.get(piece).copied().unwrap_or(end.max(t));
+                dense.state(trajectory, t, (below, above), state);
                 own
             }
             States::Again(_) => x,

@@ -45,6 +45,20 @@ pub(super) fn pull_continuously<T: Real>(
     let dim = field.state_dim();
     let adjoint = Adjoint { component: field.component, again: matches!(states, States::Again(_)) };
     check(field, options, adjoint.again)?;
+    let not_finite = || {
+        Err(Error::config(
+            "cotangents that are not finite meet the adjoint equation, or come back from it",
+            "look for outputs or a loss that are not finite, or choose the gradient strategy stored or checkpointed",
+        ))
+    };
+    let finite = |x: &[T]| x.iter().all(|x| x.is_finite());
+    if !finite(outputs_bar) {
+        return not_finite();
+    }
+    // It stops at every observation, so those come on top of the steps that the method would take.
+    let kinks: usize = (0..problem.len()).map(|s| field.inputs.map_or(0, |inputs| inputs.kinks(s).len())).sum();
+    let max_steps = options.max_steps.saturating_add(problem.times.len()).saturating_add(kinks);
+    let options = &Options { max_steps, ..*options };
     let course = Course::new(field, problem, states, outputs_bar);
     let backward = course.problem();
     let back = Field::with_inputs(&adjoint, &course, field.timed)?;
@@ -77,12 +91,8 @@ pub(super) fn pull_continuously<T: Real>(
             start.iter_mut().zip(bars).for_each(|(start, &bar)| *start += bar);
         }
     }
-    let finite = |x: &[T]| x.iter().all(|x| x.is_finite());
     if !(finite(&starts) && finite(onto.params) && finite(onto.inputs)) {
-        return Err(Error::config(
-            "the adjoint equation came back with numbers that are not finite",
-            "choose the gradient strategy stored or checkpointed",
-        ));
+        return not_finite();
     }
     let evaluations = solution.reports.iter().map(|report| report.evaluations).sum();
     Ok(Pulled { starts, evaluations })

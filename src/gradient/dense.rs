@@ -67,15 +67,14 @@ impl<T: Real> Dense<T> {
         self.tracks.iter().map(numbers).sum::<usize>() * size_of::<T>()
     }
 
-    /// Writes the state of a trajectory at a time within its span. Where it jumps at an input's kink, `piece`, the kinks on
-    /// both sides of the stretch that is meant, says which side is: the time is moved between them.
-    pub fn state(&self, trajectory: usize, t: T, (low, high): (Option<T>, Option<T>), out: &mut [T]) {
+    /// Writes the state of a trajectory at a time within its span. Where it jumps at an input's kink, the ends of the stretch
+    /// that is meant say which side is: the time is moved between them.
+    pub fn state(&self, trajectory: usize, t: T, (low, high): (T, T), out: &mut [T]) {
         let track = &self.tracks[trajectory];
         let forward = track.steps.first().is_some_and(|&step| step > T::zero());
-        let t = low.map_or(t, |low| t.max(low));
-        let t = high.map_or(t, |high| t.min(high));
+        let t = t.max(low).min(high);
         // At the end of the stretch, seen along the forward pass, the step that ends there is meant.
-        let ends = if forward { high == Some(t) } else { low == Some(t) };
+        let ends = if forward { high == t } else { low == t };
         let begun = |begin: T| if ends { begin != t } else { true } && if forward { begin <= t } else { begin >= t };
         let k = track.begins.partition_point(|&begin| begun(begin)).saturating_sub(1);
         let theta = ((t - track.begins[k]) / track.steps[k]).max(T::zero()).min(T::one());

@@ -13,6 +13,8 @@ use rand_distr::{Distribution, StandardNormal};
 const PROBES: usize = 2;
 /// Share of a gradient that the solver's error may make up once it has grown with it.
 const TRUSTED: f64 = 0.01;
+/// Logarithm of a growth that is trusted whatever the tolerance: what is learned at loose tolerances is rough anyway.
+const LEAST: f64 = 2.0;
 /// Share of the trajectories that the advice is for; a few wild ones do not shorten the others.
 const SERVED: f64 = 0.75;
 
@@ -67,7 +69,9 @@ pub fn growth<T: Real>(
                 (Bars { outputs: &outputs, occurrences: &[] }, Onto { params: &mut by_params, inputs: &mut [] });
             let starts = pull_all(field, params, part, options, &mut recording, bars, onto)?.starts;
             for &s in &usable {
-                logs[s] = logs[s].max(norm(&starts[s * dim..(s + 1) * dim]).ln());
+                let log = norm(&starts[s * dim..(s + 1) * dim]).ln();
+                // What is no longer a number has grown beyond them.
+                logs[s] = if log.is_nan() { f64::INFINITY } else { logs[s].max(log) };
             }
         }
         let of = |s: usize| {
@@ -88,7 +92,7 @@ pub fn trusted_span(growths: &[Growth], options: &Options) -> Option<f64> {
         // Rounding is the only error that is not part of what is differentiated.
         Control::Fixed { .. } => f64::EPSILON,
     };
-    let most = (TRUSTED / tolerance).ln().max(0.0);
+    let most = (TRUSTED / tolerance).ln().max(LEAST);
     let mut spans: Vec<(f64, f64)> = growths
         .iter()
         .map(|growth| {

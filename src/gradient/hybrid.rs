@@ -42,15 +42,16 @@ impl<'a, T: Real> Hybrid<'a, T> {
     /// A field, and a cell whose arguments are the state and an observation.
     ///
     /// # Errors
-    /// If the cell's output is not as tall as the state, its arguments are not taller, or the field has inputs of its own.
+    /// If the cell's output is not as tall as the state, its arguments are not taller, or the field has inputs or events.
     pub fn new(field: Field<'a, T>, cell: &'a dyn Component<T>) -> Result<Self> {
         let dim = field.state_dim();
         if cell.out_dim() != dim || cell.in_dim() <= dim {
             let found = format!("{} to {}", cell.in_dim(), cell.out_dim());
             return Err(Error::shape("rows of the cell at observations", format!("more than {dim} to {dim}"), found));
         }
-        if field.inputs.is_some() {
-            return Err(Error::config("a hybrid's field takes no inputs", "give observations to the cell"));
+        if field.inputs.is_some() || !field.events.is_empty() {
+            let what = "a hybrid's field takes neither inputs nor events";
+            return Err(Error::config(what, "give observations to the cell"));
         }
         Ok(Self { field, cell })
     }
@@ -85,6 +86,10 @@ impl<'a, T: Real> Hybrid<'a, T> {
         }
         if observed.len() != problem.times.len() * width {
             return Err(Error::shape("observations", problem.times.len() * width, observed.len()));
+        }
+        if let Some(at) = observed.iter().position(|x| !x.is_finite()) {
+            let what = format!("the observation of row {} is {}", at / width, observed[at]);
+            return Err(Error::config(what, "give finite observations"));
         }
         let (by_field, by_cell) = params.split_at(self.field.component.param_count());
         let blank = vec![T::of(f64::NAN); problem.times.len() * dim];

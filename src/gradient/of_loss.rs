@@ -120,7 +120,10 @@ fn times_bar<T: Real>(field: Field<T>, params: &[T], problem: &Problem<T>, state
                 continue;
             }
             arguments[..dim].copy_from_slice(&states[row * dim..(row + 1) * dim]);
-            let piece = kinks.partition_point(|&kink| if t < problem.start_times[s] { kink <= t } else { kink < t });
+            // Where it begins, the piece that it enters; elsewhere the one that it comes from.
+            let forward = problem.times[problem.row_ptr[s + 1] - 1] >= problem.start_times[s];
+            let upper = forward == (t == problem.start_times[s]);
+            let piece = kinks.partition_point(|&kink| if upper { kink <= t } else { kink < t });
             field.fill_arguments(&[s], &[piece], |_| t, &mut arguments, &mut inputs);
             component.eval(params, Block::new(&arguments, 1), BlockMut::new(&mut slope, 1), &mut scratch);
             row_bar[row] = bar.iter().zip(&slope).fold(T::zero(), |sum, (&bar, &slope)| sum + bar * slope);

@@ -38,7 +38,7 @@ impl<T: Real> Passed<T> {
         };
         match plan.strategy {
             Strategy::Stored => recorded(Recording::tape()),
-            // Whatever the forecast, the budget holds.
+            // Whatever the forecast, the recording keeps to the budget.
             Strategy::Auto | Strategy::Checkpointed => recorded(Recording::within(plan.budget)),
             Strategy::Interpolating => {
                 continuous::check(field, options, false)?;
@@ -71,7 +71,8 @@ impl<T: Real> Passed<T> {
     /// else must be as in the forward pass. What is given for rows that a trajectory did not reach is not read.
     ///
     /// # Errors
-    /// If sizes differ, or the adjoint equation cannot be followed back.
+    /// If sizes differ, or the adjoint equation of a trajectory cannot be followed back: the adjoint strategies then give no
+    /// gradient at all.
     pub fn pull(
         &mut self,
         field: Field<T>,
@@ -87,11 +88,13 @@ impl<T: Real> Passed<T> {
                 pull_all(field, params, problem, options, recording, bars, onto)
             }
             Kept::Dense(dense) => {
-                pull_continuously(field, params, problem, options, States::Dense(dense), outputs_bar, onto)
+                let bars = reached(field.state_dim(), &self.solution.states, outputs_bar);
+                pull_continuously(field, params, problem, options, States::Dense(dense), &bars, onto)
             }
             Kept::States => {
+                let bars = reached(field.state_dim(), &self.solution.states, outputs_bar);
                 let states = States::Again(&self.solution.states);
-                pull_continuously(field, params, problem, options, states, outputs_bar, onto)
+                pull_continuously(field, params, problem, options, states, &bars, onto)
             }
             Kept::Tangents(tangents, pushes) => {
                 if !onto.inputs.is_empty() {
@@ -107,6 +110,17 @@ impl<T: Real> Passed<T> {
     }
 }
 
+/// Cotangents of the rows that were reached; zero for the others.
+fn reached<T: Real>(dim: usize, states: &[T], outputs_bar: &[T]) -> Vec<T> {
+    let mut bars = outputs_bar.to_vec();
+    for (bars, state) in bars.chunks_exact_mut(dim).zip(states.chunks_exact(dim)) {
+        if state.iter().any(|y| y.is_nan()) {
+            bars.fill(T::zero());
+        }
+    }
+    bars
+}
+
 /// Cotangents of the outputs times the outputs' tangents.
 fn contract<T: Real>(
     dim: usize,
@@ -115,10 +129,9 @@ fn contract<T: Real>(
     outputs_bar: &[T],
     params_bar: &mut [T],
 ) -> Vec<T> {
-    // Rows that a trajectory did not reach are not numbers and have no cotangents.
     let along = |direction: &[T], rows: std::ops::Range<usize>| {
         let both = outputs_bar[rows.clone()].iter().zip(&direction[rows]);
-        both.filter(|(bar, _)| **bar != T::zero()).fold(T::zero(), |sum, (&bar, &dot)| sum + bar * dot)
+        both.fold(T::zero(), |sum, (&bar, &dot)| sum + bar * dot)
     };
     let each = problem.times.len() * dim;
     let mut directions = tangents.chunks_exact(each.max(1));

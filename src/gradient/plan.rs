@@ -2,13 +2,10 @@
 
 use super::strategy::{Settings, Strategy, show_bytes};
 use crate::dynamics::Field;
-use crate::solve::checkpoints::{division, round_bytes};
+use crate::solve::checkpoints::{division, round_bytes, tape_share};
 use crate::solve::engine::Engine;
 use crate::solve::{CHUNK, Control, Options, Problem, Recording, integrate, with_part};
 use crate::{Real, Result};
-
-/// With so few directions and too little memory for a tape, pushing tangents costs less than computing the pass again.
-const FEW_DIRECTIONS: usize = 3;
 
 /// A strategy with its forecast.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,12 +51,13 @@ impl Plan {
         settings: &Settings,
     ) -> Result<Self> {
         problem.check(field.state_dim())?;
+        options.check()?;
         let attempts = attempts(field, params, problem, options)?;
         let loads: Vec<Load> = attempts
             .chunks(CHUNK)
             .enumerate()
             .map(|(c, own)| Load {
-                attempts: own.iter().sum(),
+                attempts: own.iter().fold(0, |sum: usize, &n| sum.saturating_add(n)),
                 rounds: own.iter().copied().max().unwrap_or(0),
                 rows: problem.row_ptr[c * CHUNK + own.len()] - problem.row_ptr[c * CHUNK],
                 lanes: own.len(),
@@ -74,19 +72,10 @@ impl Plan {
             bytes.into_iter().take(threads).fold(0usize, usize::saturating_add)
         };
         let (stored, memory) = (forecast(Strategy::Stored), show_bytes(settings.memory));
-        let directions = params.len() + field.state_dim();
-        let plain = field.inputs.is_none_or(|inputs| inputs.numbers(0..problem.len()).is_empty());
         let (strategy, why) = match settings.strategy {
-            Strategy::Auto if stored <= settings.memory => {
+            Strategy::Auto if stored <= tape_share(settings.memory) => {
                 (Strategy::Stored, format!("every linearisation fits in {memory}"))
             }
-            Strategy::Auto if directions <= FEW_DIRECTIONS && plain => (
-                Strategy::Forward,
-                format!(
-                    "a tape of {} does not fit in {memory}, and {directions} directions are few",
-                    show_bytes(stored)
-                ),
-            ),
             Strategy::Auto => {
                 (Strategy::Checkpointed, format!("a tape of {} does not fit in {memory}", show_bytes(stored)))
             }
@@ -143,10 +132,9 @@ struct Sizes {
     step: usize,
     /// An output state.
     output: usize,
-    /// Directions of forward sensitivities.
+    /// Directions of forward sensitivities, and the bytes that they take a lane: their spread over parameters and stages.
     directions: usize,
-    /// All slabs of one round, a lane: forward sensitivities hold just these.
-    slab: usize,
+    spread: usize,
 }
 
 impl Sizes {
@@ -161,7 +149,7 @@ impl Sizes {
             step: (2 + (1 + stages) * dim) * number,
             output: dim * number,
             directions: params.len() + dim,
-            slab: round_bytes(&engine, 1),
+            spread: (params.len() + dim).saturating_mul(params.len() + (4 + stages) * dim).saturating_mul(number),
         }
     }
 
@@ -170,7 +158,7 @@ impl Sizes {
         let outputs = 2 * load.rows * self.output;
         let round = self.round[load.lanes];
         let lane = round.saturating_sub(self.round[0]) / load.lanes.max(1);
-        let stored = (load.attempts * lane).saturating_add(load.rounds * self.round[0]);
+        let stored = load.attempts.saturating_mul(lane).saturating_add(load.rounds.saturating_mul(self.round[0]));
         let kept = match strategy {
             Strategy::Stored | Strategy::Auto => stored,
             Strategy::Checkpointed => {
@@ -182,9 +170,12 @@ impl Sizes {
                 }
                 stored.min(stretch.saturating_mul(round)) + load.rounds.div_ceil(every) * state
             }
-            Strategy::Interpolating => load.attempts * self.step,
+            Strategy::Interpolating => load.attempts.saturating_mul(self.step),
             Strategy::Backsolve => 0,
-            Strategy::Forward => self.directions * load.rows * self.output + self.slab * load.lanes,
+            Strategy::Forward => {
+                let tangents = self.directions.saturating_mul(load.rows * self.output);
+                tangents.saturating_add(self.spread.saturating_mul(load.lanes)).saturating_add(round)
+            }
         };
         kept.saturating_add(outputs)
     }

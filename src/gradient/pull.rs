@@ -103,18 +103,18 @@ pub fn pull_all<T: Real>(
             ));
         }
         Recording::Tape(tape) => {
-            tape.start.check(problem.times.len())?;
+            tape.start.check(engine.shape())?;
             pass.check_occurrences(tape.occurrences())?;
             pass.rounds(&mut engine.stepper, tape);
             pass.start(&engine.stepper, &tape.start, &mut starts);
         }
         Recording::Checkpoints(kept) => {
-            kept.start.check(problem.times.len())?;
+            kept.start.check(engine.shape())?;
             pass.check_occurrences(kept.occurrences)?;
             Replay::run(&mut engine, &mut pass, kept, problem.len());
             pass.start(&engine.stepper, &kept.start, &mut starts);
             // Without its states the recording is that of no pass.
-            kept.start.rows = None;
+            kept.start.shape = None;
         }
     }
     Ok(Pulled { starts, evaluations: pass.back.evaluations + pass.repeated })

@@ -49,7 +49,7 @@ pub fn push<T: Real>(
     if let Some(direction) = params_dot.filter(|d| d.len() != groups * count) {
         return Err(Error::shape("parameter tangents", groups * count, direction.len()));
     }
-    tape.start.check(problem.times.len())?;
+    tape.start.check([problem.len(), problem.times.len(), dim, field.component.slab_len()])?;
     let lanes = tape.start.ids.len();
     let mut stepper = Stepper::new(field, params, options, lanes.max(1));
     let mut pushing = Pushing::new(&stepper, problem, &tape.start, starts_dot, params_dot);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
-    /// The best of those that give the exact discrete gradient: [`Plan`](super::Plan) picks it.
+    /// The exact discrete gradient: stored as far as memory goes, the rest computed again.
     #[default]
     Auto,
     /// The exact discrete gradient, from every linearisation of the forward pass.
@@ -108,7 +108,7 @@ pub fn parse_bytes(text: &str) -> Result<usize> {
         _ => return Err(refused()),
     };
     let bytes = number * unit;
-    // Exactly representable, and a mebibyte short of nothing that could be had.
+    // Whole numbers are exact up to 2^53, and no memory is larger.
     if (1.0..=9e15).contains(&bytes) { Ok(bytes as usize) } else { Err(refused()) }
 }
 

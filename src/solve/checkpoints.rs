@@ -113,8 +113,12 @@ pub(crate) fn round_bytes<T: Real>(engine: &Engine<T>, lanes: usize) -> usize {
     size_of::<Round>() + lanes * (slabs + size_of::<T>() + size_of::<Outcome>() + output)
 }
 
-/// Rounds of a tape and number of states that share a budget evenly: the longest pass can then be run with one
-/// repetition.
+/// What a tape may take of a budget; the rest is for states, which are small beside it.
+pub(crate) fn tape_share(budget: usize) -> usize {
+    budget / 8 * 7
+}
+
+/// Rounds of a tape and number of states that share a budget.
 pub(crate) fn division(budget: usize, round: usize, state: usize) -> (usize, usize) {
-    ((budget / 2 / round.max(1)).max(1), (budget / 2 / state.max(1)).max(2))
+    ((tape_share(budget) / round.max(1)).max(1), ((budget - tape_share(budget)) / state.max(1)).max(2))
 }

@@ -52,6 +52,9 @@ pub fn solve_independently(
 ) -> Result<Solution<f64>> {
     let dim = field.state_dim();
     problem.check(dim)?;
+    if !field.events.is_empty() {
+        return Err(Error::config("the independent solver knows no events", "choose one of this library's methods"));
+    }
     if params.len() != field.component.param_count() {
         return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
     }
@@ -71,7 +74,12 @@ pub fn solve_independently(
         let mut state = DVector::from_column_slice(&problem.starts[s * dim..(s + 1) * dim]);
         for &next in &problem.times[problem.row_ptr[s]..problem.row_ptr[s + 1]] {
             while report.failure.is_none() && next != time {
-                let (piece, end) = stretch(field.inputs.map_or(&[], |inputs| inputs.kinks(s)), time, next);
+                let kinks = field.inputs.map_or(&[][..], |inputs| inputs.kinks(s));
+                let passed = kinks.iter().position(|&kink| kink == time && time != problem.start_times[s]);
+                if let (Some(inputs), Some(kink)) = (field.inputs, passed) {
+                    inputs.impulse(s, kink, state.as_mut_slice());
+                }
+                let (piece, end) = stretch(kinks, time, next);
                 let system = OneField { field, params, trajectory: s, piece, buffers: RefCell::default() };
                 match one(method, system, (time, end), &mut state, (rtol, atol)) {
                     Ok(stats) => {

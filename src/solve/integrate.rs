@@ -58,7 +58,7 @@ pub fn integrate_along<T: Real>(
     tape: &Tape<T>,
 ) -> Result<Solution<T>> {
     let mut solution = checked(field, params, problem, options)?;
-    tape.start.check(problem.times.len())?;
+    tape.start.check([problem.len(), problem.times.len(), field.state_dim(), field.component.slab_len()])?;
     if !field.events.is_empty() {
         return Err(Error::config("events cut steps where the state says", "integrate anew, without a tape"));
     }

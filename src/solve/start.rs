@@ -13,7 +13,7 @@ impl<T: Real> Engine<'_, T> {
         let (dim, problem) = (self.stepper.dim(), self.problem);
         if let Some(start) = start.as_deref_mut() {
             start.outputs.clear();
-            start.rows = Some(problem.times.len());
+            start.shape = Some(self.shape());
         }
         let mut lanes = Lanes::empty();
         for id in 0..problem.len() {
@@ -81,6 +81,12 @@ impl<T: Real> Engine<'_, T> {
             }
         }
         lanes
+    }
+
+    /// What tells one problem's recording from another's.
+    pub(crate) fn shape(&self) -> [usize; 4] {
+        let slab = self.stepper.field.component.slab_len();
+        [self.problem.len(), self.problem.times.len(), self.stepper.dim(), slab]
     }
 
     fn kinks(&self, id: usize) -> &[T] {

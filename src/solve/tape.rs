@@ -150,24 +150,25 @@ pub(crate) struct Origin<T> {
     pub slab: Vec<T>,
     /// Outputs that are the start itself: trajectory and row.
     pub outputs: Vec<(usize, usize)>,
-    /// Output rows of the recorded problem; none before anything is recorded.
-    pub rows: Option<usize>,
+    /// Trajectories, output rows, state rows and slab numbers of the recorded problem; none before anything is recorded.
+    pub shape: Option<[usize; 4]>,
 }
 
 impl<T> Origin<T> {
-    /// Refuses a recording that is not that of a problem with so many rows.
-    pub fn check(&self, rows: usize) -> Result<()> {
-        if self.rows == Some(rows) {
+    /// Refuses a recording that is not that of a problem of this shape.
+    pub fn check(&self, shape: [usize; 4]) -> Result<()> {
+        if self.shape == Some(shape) {
             return Ok(());
         }
-        let found = self.rows.map_or("nothing recorded".into(), |rows| rows.to_string());
-        Err(Error::shape("output rows of the recorded pass", rows, found))
+        let found = self.shape.map_or("nothing recorded".into(), |shape| format!("{shape:?}"));
+        let what = "trajectories, output rows, state rows and slab of the recorded pass";
+        Err(Error::shape(what, format!("{shape:?}"), found))
     }
 }
 
 impl<T> Default for Origin<T> {
     fn default() -> Self {
-        Self { ids: Vec::new(), places: Vec::new(), slab: Vec::new(), outputs: Vec::new(), rows: None }
+        Self { ids: Vec::new(), places: Vec::new(), slab: Vec::new(), outputs: Vec::new(), shape: None }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Everything needed to repeat a fit.
 
 use super::run::ahead;
+use super::spec::usual_memory;
 use super::{OnFailure, TrainSpec};
-use crate::gradient::{Settings, Strategy, show_bytes};
+use crate::gradient::Strategy;
 use crate::models::ModelSpec;
 use crate::nn::Activation;
 use crate::series::Panel;
@@ -144,7 +145,7 @@ impl FitConfig {
             training: TrainSpec {
                 on_failure: OnFailure::default(),
                 gradient: Strategy::default(),
-                gradient_memory: show_bytes(Settings::MEMORY).replace(".0 ", ""),
+                gradient_memory: usual_memory(),
                 epochs: 3000,
                 rate: if single { 0.01 } else { 0.003 },
                 weight_decay: if single { 0.01 } else { 1.0 },

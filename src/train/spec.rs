@@ -1,6 +1,6 @@
 //! The settings of a training run.
 
-use crate::gradient::{Settings, Strategy, parse_bytes};
+use crate::gradient::{Settings, Strategy, parse_bytes, show_bytes};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +56,8 @@ pub struct TrainSpec {
     pub gradient_memory: String,
 }
 
-fn usual_memory() -> String {
-    "2GiB".into()
+pub(super) fn usual_memory() -> String {
+    show_bytes(Settings::MEMORY).replace(' ', "")
 }
 
 /// Share of all epochs that the stages before the last one take.

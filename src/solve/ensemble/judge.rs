@@ -297,7 +297,10 @@ impl<T: Real> Judge<'_, T> {
         let active = zero.less(one_row(&slots.active));
         let failed = Pack::<T, V, C>::bits(Pack::<T, V, C>::both(active, Pack::<T, V, C>::not(attempted)));
         let at_end = Pack::<T, V, C>::both(ends, equal(next, end));
-        let inside = Pack::<T, V, C>::bits(Pack::<T, V, C>::both(within, Pack::<T, V, C>::not(at_end)));
+        // At the end of a step its result is the output.
+        let before_end = ((next - t) / step).less(one);
+        let inside = Pack::<T, V, C>::both(within, Pack::<T, V, C>::not(at_end));
+        let inside = Pack::<T, V, C>::bits(Pack::<T, V, C>::both(inside, before_end));
         *attention = Attention { arrived, inside, failed };
 
         let reached = Pack::select(accepted, reached, t);

@@ -199,7 +199,7 @@ impl<T: Real> Driver<'_, '_, T> {
     fn go_on(&mut self, stand: &mut Stand<T>) -> bool {
         // Counts are whole numbers up to 2²⁴ in single precision.
         const MOST: usize = 1 << 20;
-        let used_up = self.held.iter().flatten().map(|held| held.since + self.options.max_steps).min();
+        let used_up = self.held.iter().flatten().map(|held| held.since.saturating_add(self.options.max_steps)).min();
         self.pause = used_up.unwrap_or(0).min(self.rounds + MOST);
         linalg::dispatch_width(stand.width, GoOn { stand, slots: &self.slots });
         used_up.is_some()
