@@ -5,6 +5,7 @@
 //! linearise once, then push tangents forward (JVP) and pull cotangents back (VJP). Simulation, training and stability
 //! analysis are written once on top of these.
 
+pub mod analysis;
 pub mod cells;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -29,3 +30,8 @@ pub use real::Real;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So does that of the page on spectra.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/lyapunov.md")]
+struct Spectra;

@@ -292,7 +292,7 @@ fn systems_lists_all_and_tells_of_each() {
     let (list, all) = (output(&[]), output(&["--json"]));
     let all: Value = serde_json::from_str(&all).unwrap();
     let all = all["systems"].as_array().unwrap();
-    assert_eq!(all.len(), 19);
+    assert_eq!(all.len(), 21);
     for system in all {
         let name = system["name"].as_str().unwrap();
         assert!(list.lines().any(|line| line.starts_with(&format!("{name} "))), "{name}");

@@ -75,3 +75,28 @@ fn ctrl_c_saves_the_best_model() {
         fs::remove_dir_all(folder.path("out")).unwrap();
     }
 }
+
+#[test]
+fn a_spectrum_killed_and_resumed_ends_in_the_same_bits() {
+    let folder = Folder::new();
+    let options =
+        ["--system", "lorenz96", "--set", "n=10", "--steps", "40000", "--checkpoint-every", "0.01", "--quiet"];
+    flowmap(&folder).arg("lyapunov").args(options).args(["--out", "whole"]).assert().success();
+    let mut command = Command::new(program());
+    command.current_dir(folder.path(".")).arg("lyapunov").args(options).args(["--out", "part"]);
+    let mut child = command.spawn().unwrap();
+    while !folder.path("part/checkpoint.safetensors").exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!folder.path("part/spectrum.json").exists());
+    let other = ["--seed", "5", "--out", "part", "--resume"];
+    let refused = flowmap(&folder).arg("lyapunov").args(options).args(other).assert().code(2);
+    assert!(message(&refused).contains("other settings"), "{}", message(&refused));
+    flowmap(&folder).arg("lyapunov").args(options).args(["--out", "part", "--resume"]).assert().success();
+    for name in ["spectrum.csv", "convergence.csv"] {
+        assert_eq!(folder.bytes(&format!("whole/{name}")), folder.bytes(&format!("part/{name}")), "{name}");
+    }
+    assert!(!folder.path("part/checkpoint.safetensors").exists());
+}

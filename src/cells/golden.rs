@@ -8,11 +8,11 @@ use crate::nn::Activation;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-fn golden() -> Value {
+pub(crate) fn golden() -> Value {
     serde_json::from_str(include_str!("../../tests/golden/golden_rnn_lyapunov.json")).unwrap()
 }
 
-fn numbers(list: &Value) -> Vec<f64> {
+pub(crate) fn numbers(list: &Value) -> Vec<f64> {
     match list {
         Value::Array(items) => items.iter().flat_map(numbers).collect(),
         number => vec![number.as_f64().unwrap()],
@@ -20,7 +20,7 @@ fn numbers(list: &Value) -> Vec<f64> {
 }
 
 /// The parameters in our order, matrices column by column.
-fn params(layers: &Layers, weights: &Value) -> Vec<f64> {
+pub(crate) fn params(layers: &Layers, weights: &Value) -> Vec<f64> {
     let mut params = Vec::new();
     for spec in layers.params::<f64>("") {
         let theirs = numbers(&weights[&spec.name]);

@@ -5,7 +5,7 @@ mod cell;
 mod cornn;
 mod gates;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 mod layers;
 mod orthogonal;
 #[cfg(test)]

@@ -4,7 +4,8 @@ use crate::gradient::Strategy;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
-/// Systems that evolve in time: fits Neural ODEs to irregular series, predicts with them, and simulates named systems.
+/// Systems that evolve in time: fits Neural ODEs to irregular series, predicts with them, simulates named systems, and
+/// measures Lyapunov spectra of systems, recurrent nets and fitted models.
 #[derive(Debug, Parser)]
 #[command(name = "flowmap", version, max_term_width = 110)]
 #[command(after_help = "\
@@ -13,6 +14,7 @@ Examples, from the repository's root:
   flowmap fit data/lynx_hare.csv --holdout 0.2
   flowmap predict out/fit --at 1921:1930:0.1
   flowmap simulate --system lorenz63
+  flowmap lyapunov --system lorenz63
 
 Exit codes: 0 done, 1 the computation failed, 2 bad input or usage.")]
 pub struct Cli {
@@ -49,6 +51,7 @@ pub enum Command {
     Fit(FitArgs),
     Predict(PredictArgs),
     Simulate(SimulateArgs),
+    Lyapunov(LyapunovArgs),
     Systems(SystemsArgs),
     Inspect(InspectArgs),
 }
@@ -256,6 +259,154 @@ pub struct SolverArgs {
     pub max_steps: Option<usize>,
 }
 
+/// Measures the Lyapunov exponents of a system that steps: a named one, a recurrent net, or a fitted model.
+///
+/// A flow steps by a solver (rk4 unless its method is named), and exponents are those of the numerical map, in nats per unit
+/// of time. A net under --inputs has conditional exponents, one without has autonomous ones, in nats per step. Every
+/// result comes with standard errors, marks of what rounding hides, and checks: the sum rule that holds, zeros, pairs, the
+/// leading exponent by two trajectories, the Jacobian against differences.
+///
+/// Ctrl-C stops after the present stretch and tells what was found so far; --resume goes on to the same bits.
+///
+/// Writes spectrum.json, spectrum.csv, convergence.csv and spectrum.svg.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("source").required(true).args(["system", "rnn", "model"]))]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap lyapunov --system lorenz63
+  flowmap lyapunov --system lorenz96 --set n=20 --target-error 0.01
+  flowmap lyapunov --system kuramoto-sivashinsky --exponents 12
+  flowmap lyapunov --rnn data/silero_vad_16k_lstm.safetensors --inputs data/silero_vad_16k_input_400.npy --warmup 50
+  flowmap lyapunov --rnn data/nagisa_char_bilstm.safetensors --inputs data/nagisa_char_input.npy --direction backward
+  flowmap lyapunov --model out/fit        (after `flowmap fit data/lynx_hare.csv`)")]
+pub struct LyapunovArgs {
+    /// A named system; `flowmap systems` lists them
+    #[arg(long, value_name = "NAME", help_heading = "What is measured")]
+    pub system: Option<String>,
+    /// A recurrent net in a safetensors file, named as in PyTorch's state_dict
+    #[arg(long, value_name = "WEIGHTS.safetensors", value_hint = ValueHint::FilePath, help_heading = "What is measured")]
+    pub rnn: Option<PathBuf>,
+    /// The folder of a fitted model
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "What is measured")]
+    pub model: Option<PathBuf>,
+    /// A parameter of the system; may come several times
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true, conflicts_with_all = ["rnn", "model"])]
+    pub set: Vec<String>,
+    /// The start of the system, one number a component [default: its usual one]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', allow_hyphen_values = true, conflicts_with = "rnn")]
+    pub start: Option<Vec<f64>>,
+    /// The method that steps a flow [default: rk4, or the system's own]
+    #[arg(long, value_name = "NAME", conflicts_with = "rnn")]
+    pub method: Option<String>,
+    /// Its step, in units of time [default: one that suits the system]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, conflicts_with = "rnn")]
+    pub step: Option<f64>,
+    #[command(flatten)]
+    pub net: NetArgs,
+    /// How many of the largest exponents [default: all; the leading ones where the rest cannot be resolved]
+    #[arg(long, value_name = "M")]
+    pub exponents: Option<usize>,
+    /// Steps before those that are counted [default: enough for the system; 0 for a net under inputs]
+    #[arg(long, value_name = "N")]
+    pub warmup: Option<u64>,
+    /// Steps that are counted, from each start [default: for some seconds; all remaining inputs]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// Starts near the given one, averaged over [default: those of the system; 1 for a net]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub starts: Option<u32>,
+    /// Steps between factorisations, or `auto`
+    #[arg(long, value_name = "K|auto", default_value = "auto", value_parser = interval)]
+    pub qr_every: Interval,
+    /// The frame of tangents to begin with
+    #[arg(long, value_enum, default_value_t = FrameKind::Random)]
+    pub frame: FrameKind,
+    /// End as soon as no standard error is above this
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    pub target_error: Option<f64>,
+    /// Go on from the checkpoint of a run that was stopped, with the same options
+    #[arg(long)]
+    pub resume: bool,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "S", default_value_t = 20.0, value_parser = seconds)]
+    pub checkpoint_every: f64,
+}
+
+/// Which part of a net, and what drives it.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Recurrent nets")]
+pub struct NetArgs {
+    /// Inputs, a row a step: an npy array (steps, features), or a CSV file of numbers under a header; may come several times,
+    /// for a start each
+    #[arg(long, value_name = "X.npy|X.csv", requires = "rnn", value_hint = ValueHint::FilePath)]
+    pub inputs: Vec<PathBuf>,
+    /// The same input at every step: the net is autonomous [default without --inputs: zero]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(requires = "rnn", conflicts_with = "inputs")]
+    pub constant_input: Option<Vec<f64>>,
+    /// A linear layer in the same file, NAME.weight and NAME.bias, whose output is the next input: the net is autonomous
+    #[arg(long, value_name = "NAME", requires = "rnn", conflicts_with_all = ["inputs", "constant_input"])]
+    pub feed_back: Option<String>,
+    /// Which net, where the file holds several: the names of its tensors up to weight_ih_l0
+    #[arg(long, value_name = "PREFIX", requires = "rnn")]
+    pub prefix: Option<String>,
+    /// What the tensors' names do not say: rnn-tanh, rnn-relu, rnn-linear, lstm, gru, classic-gru
+    #[arg(long, value_name = "KIND", requires = "rnn")]
+    pub cell: Option<String>,
+    /// The order of the gates' rows
+    #[arg(long, value_enum, default_value_t = Gates::Pytorch)]
+    pub gates: Gates,
+    /// One layer, counted from 0, driven by the layers below [default: all as one map; the first of a bidirectional net]
+    #[arg(long, value_name = "N", requires = "rnn")]
+    pub layer: Option<usize>,
+    /// Which direction of a bidirectional net; backward takes the inputs from the last row to the first
+    #[arg(long, value_enum, requires = "rnn")]
+    pub direction: Option<Direction>,
+    /// The start: a file of one row, hidden states of all layers, then (LSTM) their cell states [default: zero]
+    #[arg(long, value_name = "FILE", requires = "rnn", value_hint = ValueHint::FilePath)]
+    pub h0: Option<PathBuf>,
+    /// Precision of everything
+    #[arg(long, value_enum, default_value_t = Precision::F64)]
+    pub precision: Precision,
+}
+
+/// Steps between factorisations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interval {
+    Auto,
+    Every(u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FrameKind {
+    /// Random orthonormal, by the seed
+    Random,
+    /// Coordinate axes, for comparing with fixtures
+    Identity,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Gates {
+    /// i f g o, r z n
+    Pytorch,
+    /// i f g o, z r n
+    Keras,
+    /// i o f g, z r n
+    Onnx,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Direction {
+    Forward,
+    Backward,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    F32,
+    F64,
+}
+
 /// Lists the named systems, or says what is known of one: parameters, equations and Lyapunov exponents. Writes no file.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -280,6 +431,14 @@ pub struct InspectArgs {
     pub file: PathBuf,
     #[command(flatten)]
     pub columns: ColumnArgs,
+}
+
+fn interval(text: &str) -> Result<Interval, String> {
+    match (text, text.parse()) {
+        ("auto", _) => Ok(Interval::Auto),
+        (_, Ok(every)) if every > 0 => Ok(Interval::Every(every)),
+        _ => Err("give a number of steps from 1 on, or auto".into()),
+    }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

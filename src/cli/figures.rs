@@ -1,12 +1,13 @@
 //! Figures that commands write.
 
 use crate::Result;
+use crate::analysis::{Spectrum, Status};
 use crate::dynamics::systems::{Instance, Kind};
 use crate::io::OutputFolder;
 use crate::models::{Fitted, Prediction};
 use crate::plot::{
-    Curve, FitFigure, FitPanel, FitSeries, LossFigure, Points, Stage, TrajectoryFigure, fit_figure, loss_figure,
-    trajectory_figure,
+    Curve, ExponentMark, FitFigure, FitPanel, FitSeries, LossFigure, Points, SpectrumFigure, Stage, TrajectoryFigure,
+    fit_figure, loss_figure, spectrum_figure, trajectory_figure,
 };
 use crate::series::grid::spread;
 use crate::series::{Panel, Series};
@@ -218,4 +219,35 @@ pub fn write_trajectory(
 /// If it cannot be written.
 pub fn write_figure(folder: &OutputFolder, figure: &TrajectoryFigure) -> Result<()> {
     write(folder, "trajectory.svg", &trajectory_figure(figure)?)
+}
+
+/// `spectrum.svg`: exponents with their errors, and how they converged.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_spectrum(
+    folder: &OutputFolder,
+    spectrum: &Spectrum,
+    title: &str,
+    unit: &str,
+    remarks: &[String],
+) -> Result<()> {
+    let mark = |i: usize| match (spectrum.status[i], spectrum.neutral[i]) {
+        (Status::MinusInfinity, _) => ExponentMark::Dead,
+        (Status::BelowPrecision, _) => ExponentMark::Hidden,
+        (Status::Resolved, true) => ExponentMark::Neutral,
+        (Status::Resolved, false) => ExponentMark::Resolved,
+    };
+    let figure = SpectrumFigure {
+        title: title.into(),
+        unit: unit.into(),
+        exponents: spectrum.exponents.clone(),
+        errors: spectrum.standard_errors.clone(),
+        marks: (0..spectrum.exponents.len()).map(mark).collect(),
+        progress: "steps counted, of each start".into(),
+        steps: spectrum.trace.iter().map(|point| point.steps as f64).collect(),
+        averages: spectrum.trace.iter().map(|point| point.exponents.clone()).collect(),
+        remarks: remarks.to_vec(),
+    };
+    write(folder, "spectrum.svg", &spectrum_figure(&figure)?)
 }

@@ -8,6 +8,7 @@ mod figures;
 mod fit;
 mod inspect;
 mod interrupt;
+mod lyapunov;
 mod predict;
 mod progress;
 mod report;
@@ -47,6 +48,7 @@ fn in_threads(cli: &Cli, console: &Console) -> Result<()> {
         Command::Fit(args) => fit::run(args, &cli.common, console),
         Command::Predict(args) => predict::run(args, &cli.common, console),
         Command::Simulate(args) => simulate::run(args, &cli.common, console),
+        Command::Lyapunov(args) => lyapunov::run(args, &cli.common, console),
         Command::Systems(args) => systems::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
     };

@@ -58,9 +58,20 @@ struct FailureReport {
 
 /// How the trajectory is followed.
 enum Way {
-    Iterate { max_steps: usize },
-    Integrate { options: Options, spec: SolverSpec },
-    Independently { method: Independent, rtol: f64, atol: f64 },
+    /// A map, or a delay equation by steps of its own.
+    Iterate {
+        max_steps: usize,
+        step: f64,
+    },
+    Integrate {
+        options: Options,
+        spec: SolverSpec,
+    },
+    Independently {
+        method: Independent,
+        rtol: f64,
+        atol: f64,
+    },
 }
 
 /// Follows a named system or a fitted model.
@@ -74,10 +85,10 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
         (None, Some(model)) => return simulate_model::run(model, args, common, console),
         (None, None) => return Err(Error::config("nothing to follow is named", "give --system NAME or --model DIR")),
     };
-    let instance = build(name, args, common)?;
+    let instance = build(name, &args.set, common)?;
     let name = instance.system.name;
     let way = Way::of(&args.solver, &instance)?;
-    let (start, start_time) = (start(args, &instance)?, args.start_time.unwrap_or(0.0));
+    let (start, start_time) = (start(args.start.as_ref(), &instance)?, args.start_time.unwrap_or(0.0));
     let times = times(args, &instance)?;
     if times.len().saturating_mul(instance.dim()) > MOST_CELLS {
         let what = format!("{} rows of {} components are too many", times.len(), instance.dim());
@@ -142,9 +153,9 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
 }
 
 /// The system with its parameters; where it has a seed of its own, `--seed` is that too unless it is set.
-fn build(name: &str, args: &SimulateArgs, common: &Common) -> Result<Instance> {
+pub fn build(name: &str, set: &[String], common: &Common) -> Result<Instance> {
     let system = system(name)?;
-    let mut settings = Settings::parse(&args.set)?;
+    let mut settings = Settings::parse(set)?;
     if let (Some(seed), None) = (common.seed, settings.get("seed"))
         && system.parameters.iter().any(|parameter| parameter.name == "seed")
     {
@@ -153,8 +164,9 @@ fn build(name: &str, args: &SimulateArgs, common: &Common) -> Result<Instance> {
     system.build(&settings)
 }
 
-fn start(args: &SimulateArgs, instance: &Instance) -> Result<Vec<f64>> {
-    let Some(start) = &args.start else { return Ok(instance.start.clone()) };
+/// The start asked for, or the usual one.
+pub fn start(given: Option<&Vec<f64>>, instance: &Instance) -> Result<Vec<f64>> {
+    let Some(start) = given else { return Ok(instance.start.clone()) };
     if start.len() != instance.dim() {
         let (name, dim) = (instance.system.name, instance.dim());
         let what = format!("--start has {} numbers, {name} has {dim} components", start.len());
@@ -203,14 +215,15 @@ pub(super) fn requested_times(args: &SimulateArgs) -> Result<Option<Vec<f64>>> {
 impl Way {
     fn of(args: &SolverArgs, instance: &Instance) -> Result<Self> {
         let name = instance.system.name;
-        if instance.system.kind == Kind::Map {
+        if instance.system.kind != Kind::Flow {
             let numbers = [("--rtol", args.rtol), ("--atol", args.atol), ("--step", args.step)];
             let given = numbers.iter().find(|(_, number)| number.is_some()).map(|(option, _)| *option);
             if let Some(option) = given.or(args.method.as_ref().map(|_| "--method")) {
-                let what = format!("{option} is given, but {name} is a map, which is iterated and not integrated");
+                let kind = instance.system.kind.name();
+                let what = format!("{option} is given, but {name} is a {kind}, which is iterated and not integrated");
                 return Err(Error::config(what, "leave it out"));
             }
-            return Ok(Self::Iterate { max_steps: args.max_steps.unwrap_or(MOST_FIXED) });
+            return Ok(Self::Iterate { max_steps: args.max_steps.unwrap_or(MOST_FIXED), step: instance.step });
         }
         let (rtol, atol) = (args.rtol.unwrap_or(USUAL_RTOL), args.atol.unwrap_or(USUAL_ATOL));
         let method = args.method.as_deref().unwrap_or(USUAL_METHOD);
@@ -234,7 +247,12 @@ impl Way {
 
     fn follow(&self, instance: &Instance, problem: &Problem<f64>) -> Result<Solution<f64>> {
         match self {
-            Self::Iterate { max_steps } => solve::iterate(&*instance.component, &instance.params, problem, *max_steps),
+            Self::Iterate { max_steps, step } => {
+                let in_steps = |times: &[f64]| times.iter().map(|t| steps_of(*t, *step)).collect::<Result<Vec<f64>>>();
+                let (start_times, times) = (in_steps(problem.start_times)?, in_steps(problem.times)?);
+                let problem = Problem { start_times: &start_times, times: &times, ..*problem };
+                solve::iterate(&*instance.component, &instance.params, &problem, *max_steps)
+            }
             Self::Integrate { options, .. } => solve::solve(instance.field()?, &instance.params, problem, options),
             Self::Independently { method, rtol, atol } => {
                 solve_independently(*method, instance.field()?, &instance.params, problem, *rtol, *atol)
@@ -253,12 +271,26 @@ impl Way {
     }
 }
 
+/// A time in steps: rounding aside it has to be a whole number of them.
+fn steps_of(time: f64, step: f64) -> Result<f64> {
+    let steps = time / step;
+    if step == 1.0 {
+        return Ok(steps);
+    }
+    if (steps - steps.round()).abs() > 1e-6 {
+        let what = format!("there is no step at time {time}: steps are {step} long");
+        return Err(Error::config(what, "ask for times that are whole numbers of steps"));
+    }
+    Ok(steps.round())
+}
+
 /// Rows before the first that could not be reached.
 fn reached(solution: &Solution<f64>, dim: usize) -> usize {
     solution.states.chunks_exact(dim).take_while(|row| !row.iter().any(|y| y.is_nan())).count()
 }
 
-fn settings(instance: &Instance) -> String {
+/// Parameters with their values, each after a comma.
+pub fn settings(instance: &Instance) -> String {
     let values = instance.system.parameters.iter().zip(&instance.values);
     values.map(|(parameter, value)| format!(", {} {}", parameter.name, short(*value))).collect()
 }

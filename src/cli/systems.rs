@@ -3,7 +3,7 @@
 use super::args::SystemsArgs;
 use super::console::{Console, short, to_stdout};
 use crate::Result;
-use crate::dynamics::systems::{Instance, Reference, SYSTEMS, Settings, System, system};
+use crate::dynamics::systems::{Instance, Kind, Reference, SYSTEMS, Settings, System, system};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -75,6 +75,14 @@ fn described(system: &'static System) -> Result<String> {
     if let Some(sum) = instance.sum_of_exponents {
         line("their sum", format!("{}, exactly", short(sum)));
     }
+    let measure = system.measure;
+    let step = match (&instance.stepping, system.kind) {
+        (Some(own), _) => format!("by {} with step {}", own.method, short(own.step)),
+        (None, Kind::Flow) => format!("by rk4 with step {}", short(measure.step)),
+        (None, _) => format!("in steps of {}", short(instance.step)),
+    };
+    let (time, warmup) = (short(measure.time), short(measure.warmup));
+    line("measured", format!("{step}, over {time} after {warmup}, from {} starts", measure.starts));
     if !system.remark.is_empty() {
         line("remark", system.remark.into());
     }
@@ -131,6 +139,11 @@ fn as_json(system: &'static System) -> Result<Value> {
         "dimension": instance.dim(), "components": instance.labels, "start": instance.start,
         "parameters": parameters.collect::<Vec<_>>(), "separable": instance.separable,
         "conserved": instance.conserved.iter().map(|q| q.name).collect::<Vec<_>>(),
+        "zeros": instance.zeros, "pairs": instance.pairs,
+        "measure": {
+            "step": instance.stepping.as_ref().map_or(if system.kind == Kind::Flow { system.measure.step } else { instance.step }, |own| own.step),
+            "warmup": system.measure.warmup, "time": system.measure.time, "starts": system.measure.starts,
+        },
         "references": references.collect::<Vec<_>>(), "sum_of_exponents": instance.sum_of_exponents,
         "source": system.source, "remark": system.remark,
     }))

@@ -1,6 +1,6 @@
 //! What a system offers: its value and its linearisation.
 
-use super::Marcher;
+use super::{Marcher, Strider};
 use crate::Real;
 use crate::linalg::{Block, BlockMut};
 
@@ -105,6 +105,12 @@ pub trait Component<T: Real>: Send + Sync {
     /// make one, all others leave this as it is.
     #[doc(hidden)]
     fn marcher(&self) -> Option<Marcher<'_, T>> {
+        None
+    }
+
+    /// The component's offer to take many steps with tangents in vector lanes, if it makes one: small ones do, as
+    /// [`Lift`](super::Lift), [`LiftMap`](super::LiftMap) and steps of a method on such a field.
+    fn strider(&self) -> Option<Strider<'_, T>> {
         None
     }
 }

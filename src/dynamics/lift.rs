@@ -1,9 +1,10 @@
 //! A user's own field or map, written once on a small array, as a component.
 
 use super::march::{March, Marcher, Rows, Stages, Stand};
+use super::stride::{Going, MOST_STATES, Method, Steps, Stride, Strider};
 use super::{Component, Dual, ParamSpec, Scalar, Tangent};
 use crate::Real;
-use crate::linalg::{Block, BlockMut, Kernel, Pack, Vector, dispatch};
+use crate::linalg::{Block, BlockMut, Kernel, Pack, Vector, dispatch, dispatch_width};
 use std::ops::Range;
 
 /// A vector field of `N` states and `P` parameters, written once for any [`Scalar`].
@@ -222,17 +223,35 @@ macro_rules! marching {
                 stand: &mut Stand<T>,
                 settle: &mut dyn FnMut(&mut Stand<T>) -> Option<Range<usize>>,
             ) {
-                dispatch(Stages::<T, F, N, P, $swept> { field: &self.0, params, rows, first, stand, settle });
+                let stages = Stages::<T, F, N, P, $swept> { field: &self.0, params, rows, first, stand, settle };
+                dispatch_width(stages.stand.width, stages);
             }
         }
     };
+}
+
+impl<T: Real, F: SmallField<N, P>, const N: usize, const P: usize> Stride<T> for Lift<F, N, P> {
+    fn stride(&self, params: &[T], method: Option<Method<T>>, going: Going<T>) {
+        dispatch(Steps::<T, F, N, N, P> { field: &self.0, params, method, going });
+    }
+}
+
+impl<T: Real, F: SmallMap<N, M, P>, const N: usize, const M: usize, const P: usize> Stride<T> for LiftMap<F, N, M, P> {
+    fn stride(&self, params: &[T], method: Option<Method<T>>, going: Going<T>) {
+        dispatch(Steps::<T, F, N, M, P> { field: &self.0, params, method, going });
+    }
+}
+
+/// What a small component whose value is the next state, or its derivative, offers.
+fn strider<T: Real>(small: &dyn Stride<T>, states: usize, values: usize) -> Option<Strider<'_, T>> {
+    (states == values && states <= MOST_STATES).then_some(Strider { small, method: None })
 }
 
 marching!(Lift, false);
 marching!(Swept, true);
 
 macro_rules! lifted {
-    ($name:ident<$($size:ident),*>, $trait:ident<$($of:ident),*>, $m:ident, $swept:literal, |$self:ident| $marcher:expr) => {
+    ($name:ident<$($size:ident),*>, $trait:ident<$($of:ident),*>, $m:ident, $swept:literal, |$self:ident| $marcher:expr, $strider:expr) => {
         impl<T: Real, F: $trait<$($of),*>, $(const $size: usize),*> Component<T> for $name<F, $($size),*> {
             fn in_dim(&self) -> usize {
                 if $swept { N + P + 1 } else { N + 1 }
@@ -287,10 +306,14 @@ macro_rules! lifted {
             fn marcher(&$self) -> Option<Marcher<'_, T>> {
                 $marcher
             }
+
+            fn strider(&$self) -> Option<Strider<'_, T>> {
+                $strider
+            }
         }
     };
 }
 
-lifted!(Lift<N, P>, SmallField<N, P>, N, false, |self| Some(Marcher(self)));
-lifted!(Swept<N, P>, SmallField<N, P>, N, true, |self| Some(Marcher(self)));
-lifted!(LiftMap<N, M, P>, SmallMap<N, M, P>, M, false, |self| None);
+lifted!(Lift<N, P>, SmallField<N, P>, N, false, |self| Some(Marcher(self)), strider(self, N, N));
+lifted!(Swept<N, P>, SmallField<N, P>, N, true, |self| Some(Marcher(self)), None);
+lifted!(LiftMap<N, M, P>, SmallMap<N, M, P>, M, false, |self| None, strider(self, N, M));

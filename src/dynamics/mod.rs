@@ -13,6 +13,8 @@ mod jacobian;
 mod lift;
 mod march;
 mod path;
+mod ray;
+mod stride;
 pub mod systems;
 pub mod testkit;
 
@@ -26,3 +28,5 @@ pub use lift::{Lift, LiftMap, SmallField, SmallMap, Swept};
 pub use march::Marcher;
 pub(crate) use march::{March, Rows, Stand};
 pub use path::{Interpolation, Lookahead, Path};
+pub use stride::Strider;
+pub(crate) use stride::{Going, MOST_STAGES, Method};

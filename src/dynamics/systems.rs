@@ -12,7 +12,9 @@ mod dissipative;
 mod hamiltonian;
 mod instance;
 mod kinetics;
+mod kuramoto_sivashinsky;
 mod lorenz96;
+mod mackey_glass;
 mod maps;
 mod oscillators;
 mod rate_network;
@@ -21,16 +23,16 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-pub use instance::{Conserved, Instance};
+pub use instance::{Conserved, Instance, Stepping};
 pub use lorenz96::Lorenz96;
 pub use rate_network::RateNetwork;
 pub use settings::Settings;
-pub use system::{Exponent, Kind, Parameter, Reference, Span, System};
+pub use system::{Exponent, Kind, Measure, Parameter, Reference, Span, System};
 
 use crate::{Error, Result};
 
 /// Every named system: flows, then maps.
-pub const SYSTEMS: [&System; 19] = [
+pub const SYSTEMS: [&System; 21] = [
     &dissipative::LORENZ63,
     &dissipative::ROSSLER,
     &dissipative::HYPER_ROSSLER,
@@ -40,6 +42,8 @@ pub const SYSTEMS: [&System; 19] = [
     &hamiltonian::HENON_HEILES,
     &hamiltonian::DOUBLE_PENDULUM,
     &lorenz96::LORENZ96,
+    &kuramoto_sivashinsky::KURAMOTO_SIVASHINSKY,
+    &mackey_glass::MACKEY_GLASS,
     &rate_network::RATE_NETWORK,
     &kinetics::LOTKA_VOLTERRA,
     &kinetics::ROBERTSON,

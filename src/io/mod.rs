@@ -3,6 +3,7 @@
 mod atomic;
 mod folder;
 pub mod json;
+mod matrix;
 pub mod npy;
 mod sheet;
 pub mod table;
@@ -10,5 +11,6 @@ pub mod tensors;
 
 pub use atomic::write_atomic;
 pub use folder::OutputFolder;
+pub use matrix::{Matrix, read_matrix};
 pub use sheet::{LARGEST_VALUE, Row, Sheet};
 pub(crate) use sheet::{clipped, data_error};

@@ -1,4 +1,4 @@
-//! What an `.npy` file says about itself.
+//! What an `.npy` file says about itself, and its numbers.
 
 use crate::{Error, Result};
 use std::io::Read;
@@ -49,6 +49,58 @@ pub fn read_header(path: &Path) -> Result<Header> {
         Some(needed) if needed <= there => Ok(header),
         _ => Err(refused("it ends before its numbers do")),
     }
+}
+
+/// The numbers of an `.npy` file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// All numbers, the last axis fastest.
+    pub values: Vec<f64>,
+}
+
+/// Reads the numbers of a file in double precision: floating-point or whole ones, of one or two axes if the first is fastest.
+///
+/// # Errors
+/// Those of [`read_header`]; [`Error::Format`] if the numbers are of another type.
+pub fn read(path: &Path) -> Result<Array> {
+    let Header { dtype, fortran_order, shape } = read_header(path)?;
+    let failed = |source| Error::File { path: path.into(), doing: "reading", source, remedy: "check the path" };
+    let refused = |what: String| Error::format(path, what, "save it as an array of float32 or float64");
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let count: usize = shape.iter().product();
+    let (order, kind) = dtype.split_at(1.min(dtype.len()));
+    let size = kind.get(1..).and_then(|size| size.parse::<usize>().ok()).unwrap_or(0);
+    if !["<", ">", "|", "="].contains(&order)
+        || !["f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"].contains(&kind)
+    {
+        return Err(refused(format!("its numbers are of the type {dtype}")));
+    }
+    let numbers = &bytes[bytes.len() - count * size..];
+    let one = |chunk: &[u8]| {
+        let mut bits = [0; 8];
+        bits[..size].copy_from_slice(chunk);
+        if order == ">" {
+            bits[..size].reverse();
+        }
+        let whole = u64::from_le_bytes(bits);
+        // Signed numbers are shifted up to their sign and back.
+        let shift = 64 - 8 * size as u32;
+        match kind {
+            "f4" => f64::from(f32::from_bits(whole as u32)),
+            "f8" => f64::from_bits(whole),
+            kind if kind.starts_with('i') => ((whole << shift) as i64 >> shift) as f64,
+            _ => whole as f64,
+        }
+    };
+    let values: Vec<f64> = numbers.chunks_exact(size).map(one).collect();
+    let values = match (fortran_order, &shape[..]) {
+        (true, &[rows, columns]) => (0..count).map(|at| values[at % columns * rows + at / columns]).collect(),
+        (true, [_, _, _, ..]) => return Err(refused("its first axis is fastest".into())),
+        _ => values,
+    };
+    Ok(Array { shape, values })
 }
 
 /// Reads the Python dictionary `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.

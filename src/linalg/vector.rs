@@ -24,6 +24,29 @@ pub trait Kernels: sealed::Sealed + Copy + PartialOrd + 'static {
     const ZERO: Self;
     #[doc(hidden)]
     const ONE: Self;
+    #[doc(hidden)]
+    fn reflect_room(dim: usize, columns: usize) -> (usize, faer::dyn_stack::MemBuffer);
+    #[doc(hidden)]
+    fn reflect(room: &mut super::qr::Reflect<Self>, q: &mut [Self]) -> bool;
+    #[doc(hidden)]
+    fn multiply_add(out: &mut [Self], a: (&[Self], usize, bool), b: (&[Self], usize), inner: usize, factor: Self);
+}
+
+/// What is done by another crate, which knows the two precisions and no trait of ours.
+macro_rules! foreign {
+    () => {
+        fn reflect_room(dim: usize, columns: usize) -> (usize, faer::dyn_stack::MemBuffer) {
+            super::qr::reflect_room::<Self>(dim, columns)
+        }
+
+        fn reflect(room: &mut super::qr::Reflect<Self>, q: &mut [Self]) -> bool {
+            super::qr::reflect(room, q)
+        }
+
+        fn multiply_add(out: &mut [Self], a: (&[Self], usize, bool), b: (&[Self], usize), inner: usize, factor: Self) {
+            super::qr::product(out, a, b, inner, factor);
+        }
+    };
 }
 
 impl Kernels for f32 {
@@ -35,6 +58,7 @@ impl Kernels for f32 {
     const CONSTANTS: Constants<f32> = super::constants::F32;
     const ZERO: f32 = 0.0;
     const ONE: f32 = 1.0;
+    foreign!();
 }
 
 impl Kernels for f64 {
@@ -46,6 +70,7 @@ impl Kernels for f64 {
     const CONSTANTS: Constants<f64> = super::constants::F64;
     const ZERO: f64 = 0.0;
     const ONE: f64 = 1.0;
+    foreign!();
 }
 
 /// `N` numbers that are worked on together. Every operation acts on each number alone and as IEEE 754 says, so a number's

@@ -1,4 +1,4 @@
-//! Figures as SVG text: fits, forecasts, training losses and trajectories.
+//! Figures as SVG text: fits, forecasts, training losses, trajectories and spectra.
 //!
 //! A figure is a plain record of `f64` vectors; a function turns it into one SVG document, which the caller writes.
 //! Nothing here reads or writes files, prints, or panics on any numbers or names. Values that are not finite (or beyond
@@ -16,6 +16,7 @@ mod learning;
 mod legend;
 mod loss;
 pub mod palette;
+mod spectrum;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -25,4 +26,5 @@ mod trajectory;
 pub use fit::{Curve, FitFigure, FitPanel, FitSeries, Points, fit_figure};
 pub use learning::{LearningFigure, LearningPanel, learning_figure};
 pub use loss::{LossFigure, Stage, loss_figure};
+pub use spectrum::{ExponentMark, SpectrumFigure, spectrum_figure};
 pub use trajectory::{TrajectoryFigure, trajectory_figure};

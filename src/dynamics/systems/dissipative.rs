@@ -2,7 +2,7 @@
 
 use super::instance::Made;
 use super::system::{about, exact};
-use super::{Kind, Parameter, Reference, Span, System};
+use super::{Kind, Measure, Parameter, Reference, Span, System};
 use crate::dynamics::{Scalar, SmallField};
 
 struct Lorenz63;
@@ -26,6 +26,7 @@ pub(super) const LORENZ63: System = System {
         Parameter::real("beta", 8.0 / 3.0, "shape of the convection cells"),
     ],
     span: Span { end: 40.0, step: 0.01 },
+    measure: Measure { step: 0.005, warmup: 100.0, time: 10000.0, starts: 16, exponents: 0 },
     references: &[
         Reference {
             settings: &[],
@@ -40,7 +41,7 @@ pub(super) const LORENZ63: System = System {
             how: "rk4 with step 0.0025 over 10000 time units; Wolf et al. 1985 give 2.16 bits, 1.50 nats",
         },
     ],
-    make: |p| Made::flow(Lorenz63, ["x", "y", "z"], [1.0, 1.0, 1.0]).sum(-(p[0] + 1.0 + p[2])),
+    make: |p| Made::flow(Lorenz63, ["x", "y", "z"], [1.0, 1.0, 1.0]).sum(-(p[0] + 1.0 + p[2])).zeros(1),
 };
 
 struct Rossler;
@@ -64,13 +65,14 @@ pub(super) const ROSSLER: System = System {
         Parameter::real("c", 5.7, "x at which z begins to grow"),
     ],
     span: Span { end: 200.0, step: 0.05 },
+    measure: Measure { step: 0.01, warmup: 500.0, time: 20000.0, starts: 16, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[about(0.07193, 0.00035), exact(0.0), about(-5.3946, 0.0004)],
         dimension: Some(2.0133),
         how: "rk4 with step 0.01 over 200000 time units; Sprott: 0.0714, 0, -5.3943",
     }],
-    make: |_| Made::flow(Rossler, ["x", "y", "z"], [1.0, 1.0, 0.0]),
+    make: |_| Made::flow(Rossler, ["x", "y", "z"], [1.0, 1.0, 0.0]).zeros(1),
 };
 
 struct HyperRossler;
@@ -95,11 +97,12 @@ pub(super) const HYPER_ROSSLER: System = System {
         Parameter::real("d", 0.05, "growth of w"),
     ],
     span: Span { end: 300.0, step: 0.05 },
+    measure: Measure { step: 0.005, warmup: 500.0, time: 5000.0, starts: 16, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[about(0.1105, 0.0021), about(0.0211, 0.0013), exact(0.0), about(-24.9, 0.4)],
         dimension: Some(3.005),
         how: "rk4 over 20000 time units",
     }],
-    make: |_| Made::flow(HyperRossler, ["x", "y", "z", "w"], [-10.0, -6.0, 0.0, 10.0]),
+    make: |_| Made::flow(HyperRossler, ["x", "y", "z", "w"], [-10.0, -6.0, 0.0, 10.0]).zeros(1),
 };

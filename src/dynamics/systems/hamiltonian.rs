@@ -2,7 +2,7 @@
 
 use super::instance::Made;
 use super::system::about;
-use super::{Kind, Parameter, Reference, Span, System};
+use super::{Kind, Measure, Parameter, Reference, Span, System};
 use crate::dynamics::{Scalar, SmallField, SmallMap};
 
 struct HenonHeiles;
@@ -31,6 +31,7 @@ pub(super) const HENON_HEILES: System = System {
     remark: "The usual start has energy 1/8; above 1/6 trajectories may escape.",
     parameters: &[],
     span: Span { end: 200.0, step: 0.1 },
+    measure: Measure { step: 0.02, warmup: 500.0, time: 10000.0, starts: 16, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[about(0.0397, 0.0032), about(0.0, 0.0001), about(0.0, 0.0001), about(-0.0397, 0.0032)],
@@ -39,7 +40,7 @@ pub(super) const HENON_HEILES: System = System {
     }],
     make: |_| {
         let made = Made::flow(HenonHeiles, ["x", "y", "px", "py"], [0.0, -0.25, 0.42081, 0.0]);
-        made.separable().conserving("energy", HenonHeilesEnergy).sum(0.0)
+        made.separable().conserving("energy", HenonHeilesEnergy).sum(0.0).zeros(2).pairs(0.0)
     },
 };
 
@@ -87,6 +88,7 @@ pub(super) const DOUBLE_PENDULUM: System = System {
         Parameter::real("g", 9.81, "gravity"),
     ],
     span: Span { end: 20.0, step: 0.01 },
+    measure: Measure { step: 0.001, warmup: 50.0, time: 1500.0, starts: 16, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[about(1.418, 0.007), about(0.0, 0.0005), about(0.0, 0.0005), about(-1.418, 0.007)],
@@ -96,6 +98,6 @@ pub(super) const DOUBLE_PENDULUM: System = System {
     make: |_| {
         let tilt = 2.0 * std::f64::consts::FRAC_PI_3;
         let made = Made::flow(DoublePendulum, ["theta1", "theta2", "p1", "p2"], [tilt, tilt, 0.0, 0.0]);
-        made.conserving("energy", DoublePendulumEnergy).sum(0.0)
+        made.conserving("energy", DoublePendulumEnergy).sum(0.0).zeros(2).pairs(0.0)
     },
 };

@@ -25,6 +25,26 @@ pub struct Instance {
     pub conserved: Vec<Conserved>,
     /// The sum of all Lyapunov exponents, where it is known exactly.
     pub sum_of_exponents: Option<f64>,
+    /// How many exponents are known to be 0 while the state moves.
+    pub zeros: usize,
+    /// The sum of each pair of exponents, the first and the last, the second and the last but one, …, where all have one.
+    pub pairs: Option<f64>,
+    /// Time that a step of the component takes; 0 for a flow, whose component gives a rate.
+    pub step: f64,
+    /// A step of a method made for this flow.
+    pub stepping: Option<Stepping>,
+}
+
+/// A method's step for one flow, as a map.
+pub struct Stepping {
+    /// The next state.
+    pub map: Box<dyn Component<f64>>,
+    /// Its parameters.
+    pub params: Vec<f64>,
+    /// Time that it takes.
+    pub step: f64,
+    /// The method.
+    pub method: &'static str,
 }
 
 /// A quantity that does not change along trajectories.
@@ -37,10 +57,26 @@ pub struct Conserved {
 
 impl Instance {
     pub(super) fn new(system: &'static System, values: Vec<f64>) -> Self {
-        let Made { component, labels, start, separable, conserved, sum_of_exponents } = (system.make)(&values);
+        let Made { component, labels, start, separable, conserved, sum_of_exponents, zeros, pairs, step, stepping } =
+            (system.make)(&values);
+        let step = if system.kind == Kind::Map { 1.0 } else { step };
         let numbers = system.parameters.iter().zip(&values);
         let params = numbers.filter(|(parameter, _)| parameter.whole.is_none()).map(|(_, &value)| value).collect();
-        Self { system, component, params, values, labels, start, separable, conserved, sum_of_exponents }
+        Self {
+            system,
+            component,
+            params,
+            values,
+            labels,
+            start,
+            separable,
+            conserved,
+            sum_of_exponents,
+            zeros,
+            pairs,
+            step,
+            stepping,
+        }
     }
 
     /// Rows of the state.
@@ -51,11 +87,11 @@ impl Instance {
     /// The vector field of a flow.
     ///
     /// # Errors
-    /// If it is a map.
+    /// If it is a map or a delay equation.
     pub fn field(&self) -> Result<Field<'_, f64>> {
         match self.system.kind {
-            Kind::Map => {
-                let what = format!("{} is a map and has no vector field", self.system.name);
+            Kind::Map | Kind::Delay => {
+                let what = format!("{} has no vector field, its component gives the next state", self.system.name);
                 Err(Error::config(what, "iterate it, or choose a flow"))
             }
             Kind::Flow if self.takes_time() => Field::with_time(&*self.component),
@@ -76,12 +112,27 @@ pub(super) struct Made {
     pub separable: bool,
     pub conserved: Vec<Conserved>,
     pub sum_of_exponents: Option<f64>,
+    pub zeros: usize,
+    pub pairs: Option<f64>,
+    pub step: f64,
+    pub stepping: Option<Stepping>,
 }
 
 impl Made {
     pub fn new(component: impl Component<f64> + 'static, labels: Vec<String>, start: Vec<f64>) -> Self {
         let component = Box::new(component);
-        Self { component, labels, start, separable: false, conserved: Vec::new(), sum_of_exponents: None }
+        Self {
+            component,
+            labels,
+            start,
+            separable: false,
+            conserved: Vec::new(),
+            sum_of_exponents: None,
+            zeros: 0,
+            pairs: None,
+            step: 0.0,
+            stepping: None,
+        }
     }
 
     pub fn flow<F: SmallField<N, P> + 'static, const N: usize, const P: usize>(
@@ -116,5 +167,21 @@ impl Made {
 
     pub fn sum(self, sum: f64) -> Self {
         Self { sum_of_exponents: Some(sum), ..self }
+    }
+
+    pub fn zeros(self, zeros: usize) -> Self {
+        Self { zeros, ..self }
+    }
+
+    pub fn pairs(self, sum: f64) -> Self {
+        Self { pairs: Some(sum), ..self }
+    }
+
+    pub fn step(self, step: f64) -> Self {
+        Self { step, ..self }
+    }
+
+    pub fn stepping(self, stepping: Stepping) -> Self {
+        Self { stepping: Some(stepping), ..self }
     }
 }

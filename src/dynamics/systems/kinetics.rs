@@ -2,7 +2,7 @@
 
 use super::instance::Made;
 use super::system::exact;
-use super::{Kind, Parameter, Reference, Span, System};
+use super::{Kind, Measure, Parameter, Reference, Span, System};
 use crate::dynamics::{Scalar, SmallField, SmallMap};
 
 struct LotkaVolterra;
@@ -35,6 +35,7 @@ pub(super) const LOTKA_VOLTERRA: System = System {
         Parameter::real("gamma", 0.4, "deaths of the predators"),
     ],
     span: Span { end: 60.0, step: 0.05 },
+    measure: Measure { step: 0.005, warmup: 50.0, time: 1000.0, starts: 8, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[exact(0.0), exact(0.0)],
@@ -43,7 +44,7 @@ pub(super) const LOTKA_VOLTERRA: System = System {
     }],
     make: |_| {
         let made = Made::flow(LotkaVolterra, ["prey", "predator"], [10.0, 5.0]);
-        made.conserving("level", LotkaVolterraLevel).sum(0.0)
+        made.conserving("level", LotkaVolterraLevel).sum(0.0).zeros(2)
     },
 };
 
@@ -78,6 +79,7 @@ pub(super) const ROBERTSON: System = System {
         Parameter::real("k3", 1e4, "fast rate"),
     ],
     span: Span { end: 10.0, step: 0.02 },
+    measure: Measure { step: 0.000_2, warmup: 1.0, time: 40.0, starts: 1, exponents: 0 },
     references: &[],
-    make: |_| Made::flow(Robertson, ["x", "y", "z"], [1.0, 0.0, 0.0]).conserving("mass", RobertsonMass),
+    make: |_| Made::flow(Robertson, ["x", "y", "z"], [1.0, 0.0, 0.0]).conserving("mass", RobertsonMass).zeros(1),
 };

@@ -2,7 +2,7 @@
 
 use super::instance::Made;
 use super::system::{about, exact};
-use super::{Exponent, Kind, Parameter, Reference, Span, System};
+use super::{Exponent, Kind, Measure, Parameter, Reference, Span, System};
 use crate::dynamics::{Component, ParamSpec, Tangent};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Real, Result};
@@ -138,6 +138,7 @@ pub(super) const LORENZ96: System = System {
         Parameter::real("f", 8.0, "forcing; above 8/9 the state of rest is unstable"),
     ],
     span: Span { end: 20.0, step: 0.02 },
+    measure: Measure { step: 0.01, warmup: 50.0, time: 3000.0, starts: 2, exponents: 0 },
     references: &[
         Reference {
             settings: &[],
@@ -173,6 +174,6 @@ pub(super) const LORENZ96: System = System {
         // All sites alike rest; a nudge sets them going.
         start[0] += 0.01;
         let labels = (1..=sites).map(|i| format!("x{i}")).collect();
-        Made::new(Lorenz96 { sites }, labels, start).sum(-p[0])
+        Made::new(Lorenz96 { sites }, labels, start).sum(-p[0]).zeros(1)
     },
 };

@@ -2,7 +2,7 @@
 
 use super::instance::Made;
 use super::system::{about, exact};
-use super::{Kind, Parameter, Reference, Span, System};
+use super::{Kind, Measure, Parameter, Reference, Span, System};
 use crate::dynamics::{Scalar, SmallField, SmallMap};
 
 struct Duffing;
@@ -28,6 +28,7 @@ pub(super) const DUFFING: System = System {
         Parameter::real("omega", 1.0, "angular frequency of the drive"),
     ],
     span: Span { end: 200.0, step: 0.05 },
+    measure: Measure { step: 0.02, warmup: 500.0, time: 20000.0, starts: 16, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[about(0.15894, 0.00081), about(-0.35894, 0.00081)],
@@ -35,7 +36,7 @@ pub(super) const DUFFING: System = System {
         how: "rk4 over 200000 time units; with the drive's phase the Kaplan-Yorke dimension is 2.4428",
     }],
     make: |p| {
-        let made = Made::flow(Duffing, ["x", "v"], [0.5, 0.0]).sum(-p[0]);
+        let made = Made::flow(Duffing, ["x", "v"], [0.5, 0.0]).sum(-p[0]).pairs(-p[0]);
         if p[0] == 0.0 { made.separable() } else { made }
     },
 };
@@ -57,13 +58,14 @@ pub(super) const VAN_DER_POL: System = System {
     remark: "Stiff for mu of 100 and more.",
     parameters: &[Parameter::real("mu", 1.0, "strength of the nonlinear damping")],
     span: Span { end: 40.0, step: 0.02 },
+    measure: Measure { step: 0.01, warmup: 200.0, time: 2000.0, starts: 8, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[exact(0.0)],
         dimension: None,
         how: "along a limit cycle the largest is exactly 0",
     }],
-    make: |_| Made::flow(VanDerPol, ["x", "v"], [2.0, 0.0]),
+    make: |_| Made::flow(VanDerPol, ["x", "v"], [2.0, 0.0]).zeros(1),
 };
 
 struct Pendulum;
@@ -96,6 +98,7 @@ pub(super) const PENDULUM: System = System {
         Parameter::real("damping", 0.5, "rate of damping"),
     ],
     span: Span { end: 20.0, step: 0.01 },
+    measure: Measure { step: 0.01, warmup: 50.0, time: 500.0, starts: 8, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[exact(-0.25), exact(-0.25)],
@@ -103,7 +106,7 @@ pub(super) const PENDULUM: System = System {
         how: "real parts of the eigenvalues at rest: half the damping while 4 g/l exceeds its square",
     }],
     make: |p| {
-        let made = Made::flow(Pendulum, ["theta", "omega"], [2.0, 0.0]).sum(-p[2]);
-        if p[2] == 0.0 { made.separable().conserving("energy", PendulumEnergy) } else { made }
+        let made = Made::flow(Pendulum, ["theta", "omega"], [2.0, 0.0]).sum(-p[2]).pairs(-p[2]);
+        if p[2] == 0.0 { made.separable().conserving("energy", PendulumEnergy).zeros(2) } else { made }
     },
 };

@@ -2,7 +2,7 @@
 
 use super::instance::Made;
 use super::system::about;
-use super::{Kind, Parameter, Reference, Span, System};
+use super::{Kind, Measure, Parameter, Reference, Span, System};
 use crate::dynamics::{Component, ParamSpec, Tangent};
 use crate::linalg::{Block, BlockMut, affine, scale_points, tanh, transposed_add};
 use crate::{Error, Real, Result};
@@ -152,6 +152,7 @@ pub(super) const RATE_NETWORK: System = System {
         Parameter::whole("seed", 0, "seed of weights and start", 0..=1 << 53),
     ],
     span: Span { end: 100.0, step: 0.1 },
+    measure: Measure { step: 0.05, warmup: 100.0, time: 300.0, starts: 2, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[about(0.160, 0.023)],
@@ -162,6 +163,6 @@ pub(super) const RATE_NETWORK: System = System {
         let units = p[0] as usize;
         let (net, start) = RateNetwork::random(units, p[2] as u64);
         let labels = (1..=units).map(|i| format!("x{i}")).collect();
-        Made::new(net, labels, start).sum(-p[0])
+        Made::new(net, labels, start).sum(-p[0]).zeros(1)
     },
 };

@@ -12,14 +12,17 @@ pub enum Kind {
     Flow,
     /// `y ← g(t, y)`, where time counts the steps.
     Map,
+    /// The derivative depends on the past: the state is the history, moved on by steps of time.
+    Delay,
 }
 
 impl Kind {
-    /// `flow` or `map`.
+    /// `flow`, `map` or `delay`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Flow => "flow",
             Self::Map => "map",
+            Self::Delay => "delay",
         }
     }
 }
@@ -94,6 +97,25 @@ pub struct Span {
     pub step: f64,
 }
 
+/// How its Lyapunov exponents are usually measured: long enough to be useful, in well under a minute.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measure {
+    /// Step of `rk4`, such that the sum of the step's exponents is within 1e-4 of the flow's; of no use where a system
+    /// brings its own step.
+    pub step: f64,
+    /// Time, or steps, before counting.
+    pub warmup: f64,
+    /// Time, or steps, that are counted from each start.
+    pub time: f64,
+    /// Starts near the usual one.
+    pub starts: usize,
+    /// Leading exponents, as far as there are so many; 0 for all.
+    pub exponents: usize,
+}
+
+/// Long enough for most small maps.
+pub(super) const OF_A_MAP: Measure = Measure { step: 1.0, warmup: 1000.0, time: 500_000.0, starts: 16, exponents: 0 };
+
 /// A named system.
 pub struct System {
     /// Name on the command line.
@@ -112,6 +134,8 @@ pub struct System {
     pub parameters: &'static [Parameter],
     /// A span that shows what it does.
     pub span: Span,
+    /// How its exponents are measured.
+    pub measure: Measure,
     /// Known exponents.
     pub references: &'static [Reference],
     /// Puts it together from the values of all parameters.

@@ -14,6 +14,8 @@ fn small(system: &'static System) -> Instance {
     match system.name {
         "lorenz96" => built("lorenz96", &["n=7"]),
         "rate-network" => built("rate-network", &["n=9", "seed=3"]),
+        "kuramoto-sivashinsky" => built("kuramoto-sivashinsky", &["n=16", "l=9"]),
+        "mackey-glass" => built("mackey-glass", &["steps=8"]),
         _ => system.build(&Settings::default()).unwrap(),
     }
 }
@@ -99,7 +101,7 @@ fn references_hold_for_parameters_that_exist_fall_and_add_up() {
             if let Some(sum) = instance.sum_of_exponents.filter(|_| values.len() == instance.dim()) {
                 // What the exponents' errors add up to, and the digits that the literature gives.
                 let errors: f64 = reference.exponents.iter().map(|e| e.error).sum();
-                assert!((values.iter().sum::<f64>() - sum).abs() <= errors + 1e-12, "{}: {sum}", system.name);
+                assert!((values.iter().sum::<f64>() - sum).abs() <= errors + 2e-12, "{}: {sum}", system.name);
             }
         }
     }
@@ -172,6 +174,7 @@ fn the_trace_or_determinant_is_the_sum_of_the_exponents_where_it_is_constant() {
     for (name, settings) in [
         ("lorenz63", &["beta=2"][..]),
         ("lorenz96", &["n=6"]),
+        ("kuramoto-sivashinsky", &["n=12", "l=7"]),
         ("rate-network", &["n=5"]),
         ("duffing", &[]),
         ("pendulum", &[]),
@@ -189,8 +192,8 @@ fn the_trace_or_determinant_is_the_sum_of_the_exponents_where_it_is_constant() {
             let rows = jacobian(&*instance.component, &instance.params, &arguments(&instance, &state, 0.3));
             let rate = match (instance.system.kind, instance.dim()) {
                 (Kind::Flow, dim) => (0..dim).map(|i| rows[i][i]).sum::<f64>(),
-                (Kind::Map, 1) => rows[0][0].abs().ln(),
-                (Kind::Map, _) => (rows[0][0] * rows[1][1] - rows[0][1] * rows[1][0]).abs().ln(),
+                (Kind::Map | Kind::Delay, 1) => rows[0][0].abs().ln(),
+                (Kind::Map | Kind::Delay, _) => (rows[0][0] * rows[1][1] - rows[0][1] * rows[1][0]).abs().ln(),
             };
             assert_relative_eq!(rate, instance.sum_of_exponents.unwrap(), max_relative = 1e-12, epsilon = 1e-12);
         }
@@ -210,10 +213,12 @@ fn known_points_of_rest_rest() {
         ("pendulum", &[], vec![std::f64::consts::PI, 0.0]),
         ("lotka-volterra", &[], vec![4.0, 2.75]),
         ("lorenz96", &["n=5", "f=2.5"], vec![2.5; 5]),
+        ("kuramoto-sivashinsky", &["n=8"], vec![0.0; 5]),
+        // Where inflow and loss balance: beta/gamma = 1 + x^n.
+        ("mackey-glass", &["steps=8"], vec![1.0; 10]),
         ("rate-network", &["n=4"], vec![0.0; 4]),
         ("henon", &[], vec![x, 0.3 * x]),
         ("logistic", &["r=3.5"], vec![5.0 / 7.0]),
-        ("tent", &[], vec![2.0 / 3.0]),
     ] {
         let instance = built(name, settings);
         let moved = value(&*instance.component, &instance.params, &arguments(&instance, &rest, 0.0));
@@ -237,7 +242,7 @@ fn exact_exponents_of_maps_come_out() {
     for (name, settings, reference, steps, tolerance) in [
         ("logistic", &[][..], 0, 200_000, 3e-3),
         ("logistic", &["r=3.2"], 1, 20_000, 1e-3),
-        ("tent", &[], 0, 50, 1e-15),
+        ("tent", &[], 0, 5000, 1e-9),
     ] {
         let instance = built(name, settings);
         let orbit = orbit(&instance, steps);
@@ -247,6 +252,23 @@ fn exact_exponents_of_maps_come_out() {
         let (found, known) = (sum / steps as f64, instance.system.references[reference].exponents[0].value);
         assert!((found - known).abs() < tolerance, "{name} {settings:?}: {found}, known {known}");
     }
+}
+
+#[test]
+fn the_tent_goes_on_after_all_bits_of_its_start_are_spent() {
+    let orbit = orbit(&built("tent", &[]), 100_000);
+    let low = orbit.iter().filter(|x| x[0] < 0.25).count();
+    assert!(orbit.iter().all(|x| (0.0..=1.0).contains(&x[0])) && (24_000..26_000).contains(&low), "{low}");
+}
+
+#[test]
+fn a_delay_equation_follows_the_exponential_of_its_start() {
+    // With beta = 0 the value decays by exp(-gamma h) a step, and the history is what it was.
+    let instance = built("mackey-glass", &["steps=10", "beta=0", "tau=5"]);
+    let next = value(&*instance.component, &instance.params, &instance.start);
+    assert!((next[0] - instance.start[0] * (-0.05f64).exp()).abs() < 1e-8);
+    assert_eq!(next[1..], instance.start[..11]);
+    assert_eq!(instance.step, 0.5);
 }
 
 #[test]

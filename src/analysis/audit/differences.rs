@@ -1,0 +1,60 @@
+//! The Jacobian against finite differences.
+
+use super::Check;
+use super::replay::Replay;
+use crate::analysis::Stepped;
+use crate::dynamics::Tangent;
+use crate::linalg::{Block, BlockMut};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// Relative half width of the differences, and the error that leaves.
+const WIDTH: f64 = 1e-5;
+const TOLERANCE: f64 = 1e-5;
+/// Points along the trajectory.
+const POINTS: u64 = 5;
+
+/// The JVP along random directions against central differences, at points of a trajectory `apart` steps from each other;
+/// the worst relative error. A map with corners may have one of them between two points of a difference.
+pub fn jacobian(system: &Stepped<f64>, start: &[f64], warmup: u64, apart: u64, seed: u64) -> Check {
+    let (map, dim) = (system.map, system.dim());
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut replay = Replay::new(system, start);
+    replay.advance(warmup);
+    let (mut slab, mut scratch) = (vec![0.0; map.slab_len()], vec![0.0; map.scratch_len()]);
+    let mut errors: Vec<f64> = Vec::new();
+    for point in 0..POINTS {
+        if system.length().is_some_and(|length| replay.step >= length) {
+            break;
+        }
+        replay.look();
+        let mut direction: Vec<f64> = (0..dim).map(|_| StandardNormal.sample(&mut rng)).collect();
+        direction.resize(map.in_dim(), 0.0);
+        let (mut value, mut slope) = (vec![0.0; dim], vec![0.0; dim]);
+        let (out, kept) = (BlockMut::new(&mut value, 1), BlockMut::new(&mut slab, 1));
+        map.linearize(system.params, Block::new(&replay.arguments, 1), out, kept, &mut scratch);
+        let along = Tangent::from(Block::new(&direction, 1));
+        map.jvp(system.params, Block::new(&slab, 1), along, BlockMut::new(&mut slope, 1), &mut scratch);
+        let length = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let width = WIDTH * length(&replay.arguments[..dim]).max(1e-3) / length(&direction);
+        let mut side = |sign: f64| {
+            let u: Vec<f64> = replay.arguments.iter().zip(&direction).map(|(u, d)| u + sign * width * d).collect();
+            let mut out = vec![0.0; dim];
+            map.eval(system.params, Block::new(&u, 1), BlockMut::new(&mut out, 1), &mut scratch);
+            out
+        };
+        let (right, left) = (side(1.0), side(-1.0));
+        let apart_by: Vec<f64> = (0..dim).map(|i| (right[i] - left[i]) / (2.0 * width) - slope[i]).collect();
+        errors.push(length(&apart_by) / length(&slope).max(f64::MIN_POSITIVE));
+        replay.go();
+        if point + 1 < POINTS {
+            replay.advance(apart.min(system.length().map_or(apart, |n| n.saturating_sub(replay.step))));
+        }
+    }
+    // A point at a corner, or where a torus is cut open, says nothing of the others.
+    errors.sort_by(f64::total_cmp);
+    let middle = errors[errors.len() / 2];
+    let note = format!("relative error of the JVP against central differences, the median of {} points", errors.len());
+    Check::new("jacobian", middle, 0.0, TOLERANCE, note)
+}

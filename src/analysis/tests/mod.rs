@@ -1,0 +1,8 @@
+//! Spectra that are known exactly, and what a result says of itself.
+
+mod errors;
+mod exact;
+mod flows;
+mod kit;
+mod nets;
+mod states;

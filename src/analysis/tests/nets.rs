@@ -1,0 +1,238 @@
+//! Recurrent nets and networks of rates.
+
+use super::kit::*;
+use crate::analysis::{Drive, Frame, Run, Spectrum, SpectrumOptions, Status, Stepped, audit};
+use crate::cells::golden::{golden, numbers, params};
+use crate::cells::{Cell, Kind, Layers, Stack};
+use crate::dynamics::{Component, LiftMap, Scalar, SmallMap};
+use crate::nn::{Activation, fan_in_normal};
+use crate::solve::{EULER, RK4, StepMap};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+#[test]
+fn the_golden_nets_have_pytorchs_spectra() {
+    let golden = golden();
+    // Axes are invariant directions of stacked nets, where rounding decides when they turn: see tests/golden/README.md.
+    for (name, kind, tolerance) in [
+        ("RNN_1layer", Kind::Rnn(Activation::Tanh), 1e-9),
+        ("GRU_1layer", Kind::Gru, 1e-9),
+        ("LSTM_1layer", Kind::Lstm, 1e-9),
+        ("LSTM_2layer", Kind::Lstm, 1e-4),
+        ("GRU_2layer", Kind::Gru, 1e-4),
+    ] {
+        let net = &golden[name];
+        let size = |key: &str| net[key].as_u64().unwrap() as usize;
+        let (hidden, inputs) = (size("hidden"), size("input"));
+        let layers = Layers { kind, layers: size("layers"), hidden, inputs, bidirectional: false };
+        let (stack, params) = (layers.stack().unwrap(), params(&layers, &net["weights"]));
+        let rows = numbers(&net["inputs"]);
+        let system = Stepped::map(&stack, &params).driven(Drive::Sequences(vec![&rows]));
+        let skip = size("skip") as u64;
+        let options = SpectrumOptions {
+            frame: Frame::Identity,
+            qr_every: Some(1),
+            ..SpectrumOptions::new(skip, size("T") as u64 - skip)
+        };
+        let start = vec![0.0; stack.state()];
+        let mut run = Run::new(&system, std::slice::from_ref(&start), options.clone()).unwrap();
+        while run.go_on().unwrap() {}
+        let spectrum = run.spectrum();
+        let mut known = numbers(&net["spectrum"]);
+        known.sort_by(|a, b| b.total_cmp(a));
+        assert!(apart(&spectrum.exponents, &known) < tolerance, "{name} {:e}", apart(&spectrum.exponents, &known));
+        let volume = net["mean_logabsdet"].as_f64().unwrap();
+        assert!((spectrum.sum - volume).abs() < 1e-10 * volume.abs(), "{name} {} {volume}", spectrum.sum);
+        for rule in audit::SumRule::cells(&stack, &params).into_iter().chain([audit::SumRule::determinant(&system)]) {
+            let check = audit::sum(&run, &start, rule).unwrap().unwrap();
+            assert!((check.value - check.expected).abs() < 1e-10 * volume.abs(), "{name} {check:?}");
+        }
+        // A random frame finds the same without knowing axes.
+        let random = SpectrumOptions { frame: Frame::Random, qr_every: None, ..options };
+        let free = Run::new(&system, std::slice::from_ref(&start), random).unwrap().finish().unwrap();
+        assert!((free.exponents[0] - known[0]).abs() < 0.02 && (free.sum - volume).abs() < 1e-10 * volume.abs());
+    }
+}
+
+/// The spectrum of a net without inputs from a random state.
+fn autonomous(stack: &Stack, params: &[f64], options: SpectrumOptions) -> Spectrum {
+    let system = Stepped::map(stack, params);
+    let start: Vec<f64> = (0..stack.state()).map(|i| 0.5 * (i as f64).sin()).collect();
+    Run::new(&system, &[start], options).unwrap().finish().unwrap()
+}
+
+#[test]
+fn without_recurrent_weights_gates_alone_are_the_exponents() {
+    // The biases of the forget gate and of the update gate; every other direction of the LSTM dies at once.
+    let hidden = 6;
+    let options = SpectrumOptions::new(100, 400);
+    for (kind, gate, state) in [(Kind::Lstm, 1, 12), (Kind::Gru, 1, 6)] {
+        let stack = Stack::uniform(kind, 1, hidden, 0).unwrap();
+        let mut params = vec![0.0; Component::<f64>::param_count(&stack)];
+        let biases = stack.layers()[0].gate_rows() * hidden;
+        params[biases + gate * hidden..biases + (gate + 1) * hidden].fill(2.0);
+        let spectrum = autonomous(&stack, &params, options.clone());
+        let known = -(1.0 + (-2.0f64).exp()).ln();
+        assert!((known + 0.126928011).abs() < 1e-9);
+        assert!(apart(&spectrum.exponents[..hidden], &[known; 6]) < 1e-12, "{:?}", spectrum.exponents);
+        assert!(spectrum.exponents[hidden..].iter().all(|x| *x == f64::NEG_INFINITY));
+        assert!(spectrum.status[hidden..].iter().all(|s| *s == Status::MinusInfinity));
+        assert_eq!(spectrum.exponents.len(), state);
+    }
+}
+
+#[test]
+fn sums_of_larger_nets_obey_their_identities() {
+    for (kind, layers, hidden) in [(Kind::Rnn(Activation::Tanh), 2, 20), (Kind::Lstm, 3, 7), (Kind::Lstm, 1, 20)] {
+        let stack = Stack::uniform(kind, layers, hidden, 2).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let params: Vec<f64> = fan_in_normal(&Component::<f64>::params(&stack, ""), 1.2, &mut rng);
+        let rows: Vec<f64> = (0..2 * 500).map(|i| (1.7 * i as f64).sin()).collect();
+        let system = Stepped::map(&stack, &params).driven(Drive::Sequences(vec![&rows]));
+        let start = vec![0.0; stack.state()];
+        let mut run = Run::new(&system, std::slice::from_ref(&start), SpectrumOptions::new(100, 400)).unwrap();
+        while run.go_on().unwrap() {}
+        let rule = audit::SumRule::cells(&stack, &params).unwrap();
+        let check = audit::sum(&run, &start, rule).unwrap().unwrap();
+        assert!((check.value - check.expected).abs() < 1e-10 * check.expected.abs(), "{kind:?} {check:?}");
+        assert!(audit::jacobian(&system, &start, 10, 20, 1).holds);
+    }
+}
+
+/// `J tanh(h)` with `J` normal of variance `g²/n`: the first lines of [`Cell`]'s parameters with no input.
+fn random_net(units: usize, g: f64, seed: u64) -> (Stack, Vec<f64>) {
+    let stack = Stack::uniform(Kind::Rnn(Activation::Tanh), 1, units, 0).unwrap();
+    let matrices = gaussian(units, g * g / units as f64, seed);
+    let mut params = vec![0.0; Component::<f64>::param_count(&stack)];
+    (matrices.matrix)(0, &mut params[..units * units]);
+    (stack, params)
+}
+
+#[test]
+fn random_tanh_nets_follow_mean_field_theory() {
+    // λ₁ = ln g + ½ ln⟨sech⁴(σz)⟩ with σ² = g²⟨tanh²(σz)⟩: 0.154724 and 0.310249 for infinitely many units.
+    for (g, known) in [(2.0, 0.154724), (3.0, 0.310249)] {
+        let options = SpectrumOptions { exponents: Some(4), ..SpectrumOptions::new(300, 1500) };
+        let first = |seed| {
+            let (stack, params) = random_net(150, g, seed);
+            autonomous(&stack, &params, options.clone()).exponents[0]
+        };
+        let mean = (0..3).map(first).sum::<f64>() / 3.0;
+        assert!((mean - known).abs() < 0.04, "g = {g}: {mean}");
+    }
+}
+
+#[test]
+fn what_saturation_hides_is_marked() {
+    let (stack, params) = random_net(60, 12.0, 2);
+    let spectrum = autonomous(&stack, &params, SpectrumOptions::new(50, 300));
+    let hidden = spectrum.status.iter().filter(|s| **s != Status::Resolved).count();
+    assert!(hidden > 3 && hidden < 60, "{hidden}");
+    assert_eq!(spectrum.status[0], Status::Resolved);
+    // Marks stand at the lower end.
+    let first = spectrum.status.iter().position(|s| *s != Status::Resolved).unwrap();
+    assert!(first > 20, "{first}");
+}
+
+#[test]
+fn networks_of_rates_lose_volume_at_their_leak() {
+    let instance = named("rate-network", &["n=30", "g=3", "seed=2"]);
+    let sum_of = |method, h: f64| {
+        let map = StepMap::new(instance.field().unwrap(), method, h).unwrap();
+        let system = Stepped::timed(&map, &instance.params, h);
+        let options = SpectrumOptions::new(500, 2000);
+        Run::new(&system, &[instance.start.clone()], options).unwrap().finish().unwrap().sum
+    };
+    assert!((sum_of(&RK4, 0.02) + 30.0).abs() < 1e-3, "{}", sum_of(&RK4, 0.02));
+    // Euler's map: its mean exponent is near ln(1 − dt)/dt.
+    let mean = sum_of(&EULER, 0.1) / 30.0;
+    assert!((mean - 0.9f64.ln() / 0.1).abs() < 0.02, "{mean}");
+}
+
+/// A coupled oscillatory net of four units (Rusch & Mishra 2021, eq. 3): `z' = z + dt(tanh(W y + V z) − γ y − ε z)`,
+/// `y' = y + dt z'`.
+struct CoupledOscillators;
+impl SmallMap<8, 8, 4> for CoupledOscillators {
+    #[inline(always)]
+    fn at<S: Scalar>(&self, t: S, u: [S; 8], [dt, gamma, epsilon, v]: [S; 4]) -> [S; 8] {
+        let mut out = u;
+        for i in 0..4 {
+            let mut drive = (t * S::of(0.7 + i as f64)).sin();
+            for j in 0..4 {
+                let w = S::of(1.5 * ((3 * i + 5 * j + 1) as f64).sin());
+                drive = drive + w * u[j] + v * S::of(((2 * i + j) as f64).cos()) * u[4 + j];
+            }
+            out[4 + i] = u[4 + i] + dt * (drive.tanh() - gamma * u[i] - epsilon * u[4 + i]);
+            out[i] = u[i] + dt * out[4 + i];
+        }
+        out
+    }
+}
+
+#[test]
+fn coupled_oscillators_lose_volume_at_their_damping() {
+    let map = LiftMap::<_, 8, 8, 4>(CoupledOscillators);
+    let (dt, epsilon) = (0.1, 1.5);
+    let params = [dt, 2.0, epsilon, 0.0];
+    let system = Stepped::map(&map, &params);
+    let start = vec![vec![0.1; 8]];
+    let spectrum = Run::new(&system, &start, SpectrumOptions::new(200, 3000)).unwrap().finish().unwrap();
+    assert!((spectrum.sum - 4.0 * (1.0 - epsilon * dt).ln()).abs() < 1e-11, "{}", spectrum.sum);
+    let params = [dt, 2.0, epsilon, 0.8];
+    let system = Stepped::map(&map, &params);
+    let mut run = Run::new(&system, &start, SpectrumOptions::new(200, 3000)).unwrap();
+    while run.go_on().unwrap() {}
+    let check = audit::sum(&run, &start[0], audit::SumRule::determinant(&system)).unwrap().unwrap();
+    assert!(check.holds && (check.value - 4.0 * (1.0 - epsilon * dt).ln()).abs() > 0.002, "{check:?}");
+}
+
+#[test]
+fn explicit_euler_of_an_antisymmetric_net_is_not_marginal() {
+    // ½ ln[(1 − εγ)² + ε²ω²] for h' = h + ε(W − Wᵀ − γI)h, with ±iω the eigenvalues of W − Wᵀ.
+    let (epsilon, gamma, omega) = (0.1, 0.3, 4.0);
+    let w = 0.5 * omega;
+    let rows = vec![1.0 - epsilon * gamma, 2.0 * epsilon * w, -2.0 * epsilon * w, 1.0 - epsilon * gamma];
+    let spectrum = spectrum_of(&fixed(2, rows), SpectrumOptions::new(100, 1000));
+    let known = 0.5 * ((1.0f64 - epsilon * gamma).powi(2) + (epsilon * omega).powi(2)).ln();
+    assert!(apart(&spectrum.exponents, &[known; 2]) < 1e-12 && known > 0.04);
+}
+
+#[test]
+fn single_precision_spectra_agree_and_factor_more_often() {
+    let cell = Cell { kind: Kind::Gru, hidden: 12, inputs: 2 };
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let params: Vec<f64> = fan_in_normal(&Component::<f64>::params(&cell, ""), 1.5, &mut rng);
+    let rows: Vec<f64> = (0..2 * 1300).map(|i| (1.7 * i as f64).sin()).collect();
+    let wide = Stepped::map(&cell, &params).driven(Drive::Sequences(vec![&rows]));
+    let options = SpectrumOptions::new(100, 1200);
+    let wide = Run::new(&wide, &[vec![0.0; 12]], options.clone()).unwrap().finish().unwrap();
+    let (params, rows): (Vec<f32>, Vec<f32>) =
+        (params.iter().map(|&x| x as f32).collect(), rows.iter().map(|&x| x as f32).collect());
+    let narrow = Stepped::map(&cell, &params).driven(Drive::Sequences(vec![&rows]));
+    let narrow = Run::new(&narrow, &[vec![0.0f32; 12]], options).unwrap().finish().unwrap();
+    assert!(narrow.qr_every < wide.qr_every, "{} {}", narrow.qr_every, wide.qr_every);
+    for i in (0..12).filter(|&i| narrow.status[i] == Status::Resolved) {
+        assert!((narrow.exponents[i] - wide.exponents[i]).abs() < 1e-3, "{i}");
+    }
+}
+
+#[test]
+fn several_sequences_are_averaged_and_their_spread_is_told() {
+    let cell = Cell::rnn(5, 1);
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let params: Vec<f64> = fan_in_normal(&Component::<f64>::params(&cell, ""), 1.5, &mut rng);
+    let sequences: Vec<Vec<f64>> =
+        (0..3).map(|k| (0..600).map(|i| ((1 + k) as f64 * i as f64).sin()).collect()).collect();
+    let options = SpectrumOptions { qr_every: Some(1), ..SpectrumOptions::new(100, 500) };
+    let of = |rows: Vec<&[f64]>| {
+        let starts = vec![vec![0.0; 5]; rows.len()];
+        let system = Stepped::map(&cell, &params).driven(Drive::Sequences(rows));
+        Run::new(&system, &starts, options.clone()).unwrap().finish().unwrap()
+    };
+    let together = of(sequences.iter().map(Vec::as_slice).collect());
+    let alone: Vec<f64> = sequences.iter().map(|rows| of(vec![rows]).exponents[0]).collect();
+    let mean = alone.iter().sum::<f64>() / 3.0;
+    let deviation = (alone.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 2.0).sqrt();
+    assert!((together.exponents[0] - mean).abs() < 1e-3, "{} {mean}", together.exponents[0]);
+    assert!((together.between_starts[0] - deviation).abs() < 1e-3 && deviation > 1e-3);
+}

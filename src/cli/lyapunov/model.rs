@@ -1,0 +1,81 @@
+//! Fitted models.
+
+use super::super::args::{Common, LyapunovArgs};
+use super::super::console::Console;
+use super::system::step_map;
+use super::{Subject, Usual, finish};
+use crate::analysis::audit::{self, SumRule};
+use crate::analysis::{Stepped, near, suited_step};
+use crate::models::Fitted;
+use crate::solve;
+use crate::{Error, Result};
+use serde_json::json;
+use std::path::Path;
+
+const STARTS: usize = 2;
+/// Spans of the training data walked before counting, and counted, but not more steps than these.
+const WARMUP_SPANS: f64 = 1.0;
+const SPANS: f64 = 50.0;
+const MOST_STEPS: f64 = 100_000.0;
+
+pub fn measure(folder: &Path, args: &LyapunovArgs, common: &Common, console: &Console) -> Result<()> {
+    let path = folder.join("model.safetensors");
+    let fitted = Fitted::load(&path)?;
+    let (model, unit) = (fitted.model()?, fitted.scaling.time_unit);
+    let (field, params) = (model.field()?, &fitted.params[model.field_params()]);
+    let Some(anchor) = fitted.anchors.last() else {
+        return Err(Error::format(&path, "it knows no state to start from", "fit it to at least one series"));
+    };
+    let start = match &args.start {
+        None => anchor.state.clone(),
+        Some(start) if start.len() == model.state_dim() && start.iter().all(|x| x.is_finite()) => start.clone(),
+        Some(start) => {
+            let what = format!("--start has {} numbers, the model's state has {}", start.len(), model.state_dim());
+            return Err(Error::config(what, "give one finite number a row of the state, in the model's units"));
+        }
+    };
+    let method = solve::method(args.method.as_deref().unwrap_or("rk4"))?;
+    if matches!(method.kind, solve::Kind::Partitioned(_)) {
+        let what = format!("{} is for separable systems", method.name);
+        return Err(Error::config(what, "choose another method"));
+    }
+    let step = match args.step {
+        Some(step) => step / unit,
+        None => suited_step(field, params, &start, anchor.time, fitted.span)?,
+    };
+    let map = step_map(field, method, step)?;
+    // The model's time is that of the file in a unit of its own; exponents are told in the file's.
+    let mut stepped = Stepped::timed(&*map, params, step);
+    (stepped.clock.start, stepped.clock.unit) = (anchor.time, unit);
+    let seed = common.seed.unwrap_or(0);
+    let in_steps = |spans: f64| (spans * fitted.span / step.abs()).clamp(1.0, MOST_STEPS).ceil() as u64;
+    let (warmup, steps) = (in_steps(WARMUP_SPANS), in_steps(SPANS).max(20_000));
+    let timed = stepped.takes_time();
+    finish(
+        Subject {
+            stepped: &stepped,
+            starts: near(&start, args.starts.map_or(STARTS, |n| n as usize), seed),
+            source: json!({
+                "kind": "model", "name": folder, "model": "neural-ode", "method": method.name,
+                "exponents": if timed { "conditional" } else { "autonomous" }, "start": start, "time_unit": unit,
+            }),
+            title: format!("{}: exponents of the fitted model", folder.display()),
+            usual: Usual { warmup, steps, exponents: None },
+            rules: vec![SumRule::determinant(&stepped), SumRule::divergence(field, params, step)],
+            sum: None,
+            zeros: usize::from(!timed),
+            pairs: None,
+            further: Box::new(|spectrum| {
+                let checked = spectrum.steps.min(20_000);
+                let apart = (checked / 10).max(1);
+                vec![
+                    audit::leading(spectrum, &stepped, &start, checked, seed),
+                    audit::jacobian(&stepped, &start, warmup.min(checked), apart, seed),
+                ]
+            }),
+        },
+        args,
+        common,
+        console,
+    )
+}
