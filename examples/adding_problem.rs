@@ -51,7 +51,9 @@ fn main() -> flowmap::Result<()> {
             let (learned, _) = learn(&plan, &model, &test, draw_at(last))?;
             let taken = learned.steps.last().copied().unwrap_or(0.0);
             println!("{cell:<14} {seed:>4} {taken:>6} {:>16.5} {:>9.1}", learned.last(), learned.seconds);
-            curves.push(learned.curve());
+            // Seeds of a cell share its colour.
+            let (_, steps, values) = learned.curve();
+            curves.push((cell.to_owned(), steps, values));
         }
     }
     let levels = vec![("chance: 0.167".into(), 1.0 / 6.0), ("solved: 0.01".into(), 0.01)];

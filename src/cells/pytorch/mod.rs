@@ -1,7 +1,7 @@
 //! Recurrent nets in safetensors files as PyTorch's `state_dict` has them.
 //!
 //! [`read`] finds by itself which tensors belong to a net, and its kind, layers, directions and sizes; other tensors around
-//! them do not matter. [`write`] makes files that `load_state_dict` takes.
+//! them do not matter. [`write()`] makes files that `load_state_dict` takes.
 
 mod names;
 mod order;
