@@ -3,7 +3,7 @@
 //! Names: `r z n` and `i f g o` are gates, `q = W_hn h + b_hn`, `t = tanh c'`; a leading `d` is a tangent, a trailing
 //! `_bar` a cotangent. Derivatives of gates are meant before their sigmoid or hyperbolic tangent.
 
-use crate::linalg::{At, Kernels, Pointwise, Vector};
+use crate::linalg::{At, Kernels, Pointwise, Results, Vector};
 
 macro_rules! pointwise {
     ($(
@@ -22,7 +22,7 @@ macro_rules! pointwise {
                 [$($kept),*]: [At<T, V>; { count!($($kept)*) }],
                 [$($own),*]: [At<T, V>; { count!($($own)*) }],
                 [$($from),*]: [At<T, V>; { count!($($from)*) }],
-            ) -> ([At<T, V>; { count!($($own)*) }], [At<T, V>; $o]) {
+            ) -> Results<T, V, { count!($($own)*) }, $o> {
                 let $one = At::<T, V>::splat(T::ONE);
                 $body
             }

@@ -4,7 +4,7 @@ use super::march::{March, Marcher, Rows, Stages, Stand};
 use super::stride::{Going, MOST_STATES, Method, Steps, Stride, Strider};
 use super::{Component, Dual, ParamSpec, Scalar, Tangent};
 use crate::Real;
-use crate::linalg::{Block, BlockMut, Kernel, Pack, Vector, dispatch};
+use crate::linalg::{Block, BlockMut, Kernel, Pack, Vector, dispatch, dispatch_width};
 use std::ops::Range;
 
 /// A vector field of `N` states and `P` parameters, written once for any [`Scalar`].
@@ -223,7 +223,8 @@ macro_rules! marching {
                 stand: &mut Stand<T>,
                 settle: &mut dyn FnMut(&mut Stand<T>) -> Option<Range<usize>>,
             ) {
-                dispatch(Stages::<T, F, N, P, $swept> { field: &self.0, params, rows, first, stand, settle });
+                let stages = Stages::<T, F, N, P, $swept> { field: &self.0, params, rows, first, stand, settle };
+                dispatch_width(stages.stand.width, stages);
             }
         }
     };

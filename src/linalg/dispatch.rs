@@ -31,6 +31,28 @@ pub(crate) fn dispatch<T: Kernels>(kernel: impl Kernel<T>) {
     kernel.run::<T::Portable>();
 }
 
+/// Runs a kernel with vectors of which one or two hold `width` numbers: the shorter ones are quicker from one result to the
+/// next. Results have the same bits with any.
+#[inline]
+pub(crate) fn dispatch_width<T: Kernels>(width: usize, kernel: impl Kernel<T>) {
+    #[cfg(target_arch = "x86_64")]
+    if width < <T::Avx512 as Vector<T>>::N && level() == Level::Avx512 {
+        // SAFETY: a processor that has the wider instructions has these.
+        return unsafe { avx2(kernel) };
+    }
+    dispatch(kernel);
+}
+
+/// The smallest width that [`dispatch_width`] takes and that holds so many numbers; the largest there is, if none does.
+pub(crate) fn fitting_width<T: Kernels>(count: usize) -> usize {
+    let longest = vector_len::<T>();
+    #[cfg(target_arch = "x86_64")]
+    if level() == Level::Avx512 && count <= <T::Avx2 as Vector<T>>::N {
+        return <T::Avx2 as Vector<T>>::N;
+    }
+    if count <= longest { longest } else { 2 * longest }
+}
+
 /// How many numbers the vectors hold that [`dispatch`] works with.
 pub(crate) fn vector_len<T: Kernels>() -> usize {
     struct Len<'a>(&'a mut usize);

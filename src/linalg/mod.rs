@@ -28,11 +28,11 @@ mod x86;
 
 pub use block::{Block, BlockMut, Blocks};
 pub use combine::{combine, scaled_add};
-pub(crate) use dispatch::{Kernel, dispatch, vector_len};
+pub(crate) use dispatch::{Kernel, dispatch, dispatch_width, fitting_width};
 pub use elementwise::{exp, ln, sigmoid, softplus, tanh};
 pub use gemm::{affine, affine_add, outer_add, outer_add_blocks, transposed_add};
 pub(crate) use pack::{Pack, PackMask};
-pub(crate) use planes::{At, Planes, Pointwise, pointwise};
+pub(crate) use planes::{At, Planes, Pointwise, Results, pointwise};
 pub use points::{direction_add_points, outer_add_points, scale_points};
 pub use qr::Qr;
 pub use vector::Kernels;

@@ -8,6 +8,9 @@ use crate::Real;
 /// One number of a plane at each of several places.
 pub(crate) type At<T, V> = Pack<T, V, 1>;
 
+/// What replaces a function's own numbers, and its further results.
+pub(crate) type Results<T, V, const M: usize, const O: usize> = ([At<T, V>; M], [At<T, V>; O]);
+
 /// A function of `K` kept numbers, `M` numbers that it replaces and `I` others, with `O` further results.
 ///
 /// Implementations are `#[inline(always)]` and use no closure, so that they take on the caller's instructions.
@@ -17,7 +20,7 @@ pub(crate) trait Pointwise<const K: usize, const M: usize, const I: usize, const
         kept: [At<T, V>; K],
         own: [At<T, V>; M],
         from: [At<T, V>; I],
-    ) -> ([At<T, V>; M], [At<T, V>; O]);
+    ) -> Results<T, V, M, O>;
 }
 
 /// The planes of a [`Pointwise`] function: `kept` ones are `rows × points`, all others `rows × lanes`.

@@ -168,16 +168,18 @@ pub(crate) struct Coefficients<T> {
     pub error: Terms<T>,
     pub coarse: Terms<T>,
     pub error_power: usize,
-    dense: Vec<Vec<T>>,
+    /// Coefficients of θ, θ², … of every stage, `degree` a stage.
+    dense: Vec<T>,
+    degree: usize,
 }
 
 impl<T: Real> Coefficients<T> {
     pub fn new(tableau: &Tableau) -> Self {
-        let row = |row: &[f64]| row.iter().map(|&x| T::of(x)).collect::<Vec<T>>();
         let terms = |row: &[f64]| {
             row.iter().enumerate().filter(|(_, x)| **x != 0.0).map(|(j, &x)| (j, T::of(x))).collect::<Terms<T>>()
         };
         let estimate = tableau.error.as_ref();
+        let degree = tableau.dense.iter().map(|row| row.len()).max().unwrap_or(1);
         Self {
             stages: tableau.stages(),
             extra: tableau.extra_c.len(),
@@ -195,24 +197,31 @@ impl<T: Real> Coefficients<T> {
             error: estimate.map_or(Vec::new(), |e| terms(e.weights)),
             coarse: estimate.and_then(|e| e.coarse).map_or(Vec::new(), terms),
             error_power: estimate.map_or(tableau.order + 1, |e| e.power),
-            dense: tableau.dense.iter().map(|r| row(r)).collect(),
+            dense: tableau
+                .dense
+                .iter()
+                .flat_map(|r| (0..degree).map(|p| T::of(r.get(p).copied().unwrap_or(0.0))))
+                .collect(),
+            degree,
         }
     }
 
     /// `b_j(θ)` for stage `j`.
     pub fn dense_weight(&self, j: usize, theta: T) -> T {
-        theta * self.dense[j].iter().rev().fold(T::zero(), |sum, &c| sum * theta + c)
+        let row = &self.dense[j * self.degree..(j + 1) * self.degree];
+        theta * row.iter().rev().fold(T::zero(), |sum, &c| sum * theta + c)
     }
 
     /// `b_j'(θ)` for stage `j`.
     pub fn dense_slope(&self, j: usize, theta: T) -> T {
-        self.dense[j].iter().enumerate().rev().fold(T::zero(), |sum, (p, &c)| sum * theta + T::of(p as f64 + 1.0) * c)
+        let row = &self.dense[j * self.degree..(j + 1) * self.degree];
+        row.iter().enumerate().rev().fold(T::zero(), |sum, (p, &c)| sum * theta + T::of(p as f64 + 1.0) * c)
     }
 
     /// Weights of all stages, extra ones included, at fraction θ of a step.
     pub fn dense_weights(&self, theta: T, weights: &mut Vec<T>) {
         weights.clear();
-        weights.extend((0..self.dense.len()).map(|j| self.dense_weight(j, theta)));
+        weights.extend((0..self.stages + self.extra).map(|j| self.dense_weight(j, theta)));
     }
 
     /// Weights of the stages in a step's result.

@@ -160,8 +160,7 @@ impl<E> SequenceModel<E> {
         let features = self.encoder.features_of(&tape.encoder);
         tape.features_bar.resize(features.data.len(), T::zero());
         let (mut loss, mut done) = (0.0, 0);
-        let mut step = 0;
-        for (block, order) in features.blocks() {
+        for (step, (block, order)) in features.blocks().enumerate() {
             let lanes = block.lanes;
             tape.outputs.resize(rows * lanes, T::zero());
             tape.bar.resize(rows * lanes, T::zero());
@@ -172,7 +171,6 @@ impl<E> SequenceModel<E> {
             let outputs = Block::new(&tape.outputs, lanes);
             let bar = BlockMut::new(&mut tape.bar, lanes);
             loss += block_loss(examples, order, step, outputs, weight, bar, &mut tape.targets)?;
-            step += 1;
             self.head.vjp(
                 head,
                 Block::new(&tape.slab, lanes),

@@ -61,8 +61,7 @@ pub(super) fn march<T: Real>(
         max_step: of(options.max_step),
     };
     let inputs = field.inputs.map_or(0, |x| x.dim());
-    let vector = linalg::vector_len::<T>();
-    let width = if queue.ids.len() <= vector { vector } else { 2 * vector };
+    let width = linalg::fitting_width::<T>(queue.ids.len());
     let mut stand = plan.stand(width, inputs);
     let mut driver = Driver {
         engine: &engine,
@@ -77,7 +76,6 @@ pub(super) fn march<T: Real>(
         rounds: 0,
         pause: 0,
         extended: None,
-        narrow: vector,
         weights: Vec::new(),
         row: vec![T::zero(); inputs],
     };
@@ -85,9 +83,7 @@ pub(super) fn march<T: Real>(
     let rows = Rows { c: &method.c, a: &method.a };
     while driver.go_on(&mut stand) {
         kernel.march(params, rows, 1..plan.stages, &mut stand, &mut |stand| driver.settle(stand));
-        if stand.width > vector {
-            stand = driver.shrink(&stand);
-        }
+        stand = driver.shrink(stand);
     }
     Ok(driver.solution)
 }
@@ -135,8 +131,6 @@ struct Driver<'a, 'f, T: Real> {
     pause: usize,
     /// What needs attention once the stages for the continuous extension are there.
     extended: Option<Attention>,
-    /// A vector's numbers.
-    narrow: usize,
     weights: Vec<T>,
     row: Vec<T>,
 }
@@ -174,20 +168,29 @@ impl<T: Real> Driver<'_, '_, T> {
         self.held[slot] = Some(Held { id, row: own.row, rows_end, since: self.rounds });
     }
 
-    /// Puts the few trajectories that are left in half as many slots.
-    fn shrink(&mut self, stand: &Stand<T>) -> Stand<T> {
+    /// The width that those who are left need.
+    fn fitting(&self) -> usize {
+        linalg::fitting_width::<T>(self.held.iter().flatten().count())
+    }
+
+    /// Puts the few trajectories that are left in fewer slots, if they fit.
+    fn shrink(&mut self, stand: Stand<T>) -> Stand<T> {
+        let width = self.fitting();
+        if width >= stand.width {
+            return stand;
+        }
         let inputs = stand.params.len() / stand.width;
-        let mut narrow = self.plan.stand(self.narrow, inputs);
-        let mut slots = Slots::new(self.narrow, self.plan.dim);
+        let mut narrow = self.plan.stand(width, inputs);
+        let mut slots = Slots::new(width, self.plan.dim);
         let kept: Vec<usize> = (0..stand.width).filter(|&slot| self.held[slot].is_some()).collect();
         for (to, &from) in kept.iter().enumerate() {
             slots.copy_slot(to, &self.slots, from);
             for i in 0..inputs {
-                narrow.params[i * self.narrow + to] = stand.params[i * stand.width + from];
+                narrow.params[i * width + to] = stand.params[i * stand.width + from];
             }
         }
         self.held = kept.iter().map(|&slot| self.held[slot]).collect();
-        self.held.resize(self.narrow, None);
+        self.held.resize(width, None);
         self.slots = slots;
         narrow
     }
@@ -198,7 +201,7 @@ impl<T: Real> Driver<'_, '_, T> {
         const MOST: usize = 1 << 20;
         let used_up = self.held.iter().flatten().map(|held| held.since + self.options.max_steps).min();
         self.pause = used_up.unwrap_or(0).min(self.rounds + MOST);
-        linalg::dispatch(GoOn { stand, slots: &self.slots });
+        linalg::dispatch_width(stand.width, GoOn { stand, slots: &self.slots });
         used_up.is_some()
     }
 
@@ -212,7 +215,8 @@ impl<T: Real> Driver<'_, '_, T> {
                 let pause = self.rounds == self.pause;
                 let mut attention = Attention::default();
                 let (plan, slots) = (&self.plan, &mut self.slots);
-                linalg::dispatch(Judge { plan, stand, slots, pause, attention: &mut attention });
+                let judge = Judge { plan, stand, slots, pause, attention: &mut attention };
+                linalg::dispatch_width(judge.stand.width, judge);
                 if (attention.arrived | attention.failed) == 0 && !pause {
                     return Some(1..stages);
                 }
@@ -297,15 +301,14 @@ impl<T: Real> Driver<'_, '_, T> {
             }
         }
         if left_any && self.taken == self.queue.ids.len() {
-            let left = self.held.iter().flatten().count();
-            if left == 0 || (left <= self.narrow && stand.width > self.narrow) {
+            if self.held.iter().all(Option::is_none) || self.fitting() < stand.width {
                 return false;
             }
         }
         if left_any || self.rounds == self.pause {
             return self.go_on(stand);
         }
-        linalg::dispatch(GoOn { stand, slots: &self.slots });
+        linalg::dispatch_width(stand.width, GoOn { stand, slots: &self.slots });
         true
     }
 
@@ -392,11 +395,12 @@ impl<T: Real> Driver<'_, '_, T> {
 /// The continuous extension in one slot's step, as the stepper has it.
 fn dense<T: Real>(stand: &Stand<T>, slot: usize, weights: &[T], out: &mut [T]) {
     let (dim, width) = (out.len(), stand.width);
-    for (i, out) in out.iter_mut().enumerate() {
-        let mut sum = T::zero();
-        for (j, &weight) in weights.iter().enumerate() {
-            sum += weight * stand.stages[(j * dim + i) * width + slot];
-        }
-        *out = stand.y[i * width + slot] + stand.step[slot] * sum;
+    // Stage after stage, so that the components' sums run side by side.
+    out.fill(T::zero());
+    for (&weight, stage) in weights.iter().zip(stand.stages.chunks_exact(dim * width)) {
+        let own = stage.iter().skip(slot).step_by(width);
+        out.iter_mut().zip(own).for_each(|(out, &k)| *out += weight * k);
     }
+    let begin = stand.y.iter().skip(slot).step_by(width);
+    out.iter_mut().zip(begin).for_each(|(out, &y)| *out = y + stand.step[slot] * *out);
 }
