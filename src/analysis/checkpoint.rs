@@ -25,11 +25,11 @@ impl<T: Real> Run<'_, T> {
         };
         let whole = |x: &[u64]| x.iter().map(|&x| x as f64).collect::<Vec<f64>>();
         for (g, group) in self.groups.iter().enumerate() {
-            let Position { step, state, frame, replaced } = group.walk.position();
+            let Position { step, state, frame, history } = group.walk.position();
             // Both precisions are exact in double.
             put(format!("{g}.state"), state.iter().map(|x| x.f64()).collect())?;
             put(format!("{g}.frame"), frame.iter().map(|x| x.f64()).collect())?;
-            put(format!("{g}.replaced"), whole(&replaced))?;
+            put(format!("{g}.history"), whole(&history))?;
             let (interval, ledger) = (&group.interval, &group.ledger);
             let counts = [step, interval.last, ledger.factored, ledger.bin];
             put(format!("{g}.counts"), whole(&counts))?;
@@ -82,7 +82,7 @@ impl<T: Real> Run<'_, T> {
                 step: counts[0],
                 state: real(get(format!("{g}.state"), Some(group.walk.state().data.len()))?),
                 frame: real(get(format!("{g}.frame"), Some(group.walk.frame().data.len()))?),
-                replaced: whole(get(format!("{g}.replaced"), Some(starts))?),
+                history: whole(get(format!("{g}.history"), Some(2 * starts))?),
             })?;
             (group.interval.last, group.ledger.factored) = (counts[1], counts[2]);
             (group.interval.spread, group.interval.growth) = (interval[0], interval[1]);

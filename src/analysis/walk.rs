@@ -51,8 +51,8 @@ pub struct Position<T> {
     pub state: Vec<T>,
     /// `dim × (columns · starts)`.
     pub frame: Vec<T>,
-    /// Columns of each frame replaced so far.
-    pub replaced: Vec<u64>,
+    /// The factorisation's history, two numbers a start.
+    pub history: Vec<u64>,
 }
 
 impl<'a, T: Real> Walk<'a, T> {
@@ -223,8 +223,8 @@ impl<'a, T: Real> Walk<'a, T> {
 
     /// What has to be kept to go on from here.
     pub fn position(&self) -> Position<T> {
-        let replaced = self.qr.replaced().to_vec();
-        Position { step: self.step, state: self.state().data.to_vec(), frame: self.frame().data.to_vec(), replaced }
+        let history = self.qr.history();
+        Position { step: self.step, state: self.state().data.to_vec(), frame: self.frame().data.to_vec(), history }
     }
 
     /// Goes on from a position of the same starts.
@@ -232,16 +232,16 @@ impl<'a, T: Real> Walk<'a, T> {
     /// # Errors
     /// If it is of other sizes.
     pub fn restore(&mut self, position: &Position<T>) -> Result<()> {
-        let Position { step, state, frame, replaced } = position;
-        let sizes = (self.state().data.len(), self.frame().data.len(), self.starts);
-        let found = (state.len(), frame.len(), replaced.len());
+        let Position { step, state, frame, history } = position;
+        let sizes = (self.state().data.len(), self.frame().data.len(), 2 * self.starts);
+        let found = (state.len(), frame.len(), history.len());
         if sizes != found {
             return Err(Error::shape("position of a walk", format!("{sizes:?}"), format!("{found:?}")));
         }
         self.step = *step;
         self.arguments[..state.len()].copy_from_slice(state);
         self.frame[..frame.len()].copy_from_slice(frame);
-        self.qr.set_replaced(replaced);
+        self.qr.set_history(history);
         Ok(())
     }
 }

@@ -35,8 +35,8 @@ pub fn separate(system: &Stepped<f64>, start: &[f64], warmup: u64, steps: u64, e
     let mut apart: Vec<f64> = (0..dim).map(|_| StandardNormal.sample(&mut rng)).collect();
     let place = |one: &Replay<f64>, two: &mut Replay<f64>, apart: &[f64]| {
         let length = apart.iter().map(|x| x * x).sum::<f64>().sqrt();
-        for i in 0..dim {
-            two.arguments[i] = one.arguments[i] + distance / length * apart[i];
+        for (to, (&x, &d)) in two.arguments.iter_mut().zip(one.arguments.iter().zip(apart)) {
+            *to = x + distance / length * d;
         }
     };
     place(&one, &mut two, &apart);

@@ -57,10 +57,10 @@ fn a_run_ends_at_its_target_error_or_at_its_last_step() {
     let henon = named("henon", &[]);
     let system = Stepped::map(&*henon.component, &henon.params);
     let options = |target| SpectrumOptions { target_error: Some(target), ..SpectrumOptions::new(500, 2_000_000) };
-    let early = Run::new(&system, &[henon.start.clone()], options(0.003)).unwrap().finish().unwrap();
+    let early = Run::new(&system, std::slice::from_ref(&henon.start), options(0.003)).unwrap().finish().unwrap();
     assert!(early.largest_error() <= 0.003 && early.steps < 1_000_000, "{}", early.steps);
     let late = SpectrumOptions { steps: 3000, ..options(1e-9) };
-    assert_eq!(Run::new(&system, &[henon.start.clone()], late).unwrap().finish().unwrap().steps, 3000);
+    assert_eq!(Run::new(&system, std::slice::from_ref(&henon.start), late).unwrap().finish().unwrap().steps, 3000);
 }
 
 #[test]

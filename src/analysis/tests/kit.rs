@@ -106,7 +106,7 @@ pub fn spectrum_of(map: &dyn Component<f64>, options: SpectrumOptions) -> Spectr
 /// The spectrum of a named map from its usual start.
 pub fn spectrum_of_named(instance: &Instance, options: SpectrumOptions) -> Spectrum {
     let system = Stepped::map(&*instance.component, &instance.params);
-    Run::new(&system, &[instance.start.clone()], options).unwrap().finish().unwrap()
+    Run::new(&system, std::slice::from_ref(&instance.start), options).unwrap().finish().unwrap()
 }
 
 /// Largest difference.

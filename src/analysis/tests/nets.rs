@@ -3,8 +3,8 @@
 use super::kit::*;
 use crate::analysis::{Drive, Frame, Run, Spectrum, SpectrumOptions, Status, Stepped, audit};
 use crate::cells::golden::{golden, numbers, params};
-use crate::cells::{Cell, Kind, Layers, Stack};
-use crate::dynamics::{Component, LiftMap, Scalar, SmallMap};
+use crate::cells::{AntisymmetricRnn, Cell, CoRnn, Kind, Layers, Stack};
+use crate::dynamics::Component;
 use crate::nn::{Activation, fan_in_normal};
 use crate::solve::{EULER, RK4, StepMap};
 use rand::SeedableRng;
@@ -124,7 +124,7 @@ fn random_tanh_nets_follow_mean_field_theory() {
 
 #[test]
 fn what_saturation_hides_is_marked() {
-    let (stack, params) = random_net(60, 12.0, 2);
+    let (stack, params) = random_net(60, 30.0, 2);
     let spectrum = autonomous(&stack, &params, SpectrumOptions::new(50, 300));
     let hidden = spectrum.status.iter().filter(|s| **s != Status::Resolved).count();
     assert!(hidden > 3 && hidden < 60, "{hidden}");
@@ -141,7 +141,7 @@ fn networks_of_rates_lose_volume_at_their_leak() {
         let map = StepMap::new(instance.field().unwrap(), method, h).unwrap();
         let system = Stepped::timed(&map, &instance.params, h);
         let options = SpectrumOptions::new(500, 2000);
-        Run::new(&system, &[instance.start.clone()], options).unwrap().finish().unwrap().sum
+        Run::new(&system, std::slice::from_ref(&instance.start), options).unwrap().finish().unwrap().sum
     };
     assert!((sum_of(&RK4, 0.02) + 30.0).abs() < 1e-3, "{}", sum_of(&RK4, 0.02));
     // Euler's map: its mean exponent is near ln(1 − dt)/dt.
@@ -149,52 +149,45 @@ fn networks_of_rates_lose_volume_at_their_leak() {
     assert!((mean - 0.9f64.ln() / 0.1).abs() < 0.02, "{mean}");
 }
 
-/// A coupled oscillatory net of four units (Rusch & Mishra 2021, eq. 3): `z' = z + dt(tanh(W y + V z) − γ y − ε z)`,
-/// `y' = y + dt z'`.
-struct CoupledOscillators;
-impl SmallMap<8, 8, 4> for CoupledOscillators {
-    #[inline(always)]
-    fn at<S: Scalar>(&self, t: S, u: [S; 8], [dt, gamma, epsilon, v]: [S; 4]) -> [S; 8] {
-        let mut out = u;
-        for i in 0..4 {
-            let mut drive = (t * S::of(0.7 + i as f64)).sin();
-            for j in 0..4 {
-                let w = S::of(1.5 * ((3 * i + 5 * j + 1) as f64).sin());
-                drive = drive + w * u[j] + v * S::of(((2 * i + j) as f64).cos()) * u[4 + j];
-            }
-            out[4 + i] = u[4 + i] + dt * (drive.tanh() - gamma * u[i] - epsilon * u[4 + i]);
-            out[i] = u[i] + dt * out[4 + i];
-        }
-        out
-    }
+/// The spectrum of a driven cell with random parameters, some of them zero, and the check of its determinants.
+fn driven<C: Component<f64>>(cell: &C, scale: f64, zero: std::ops::Range<usize>) -> (Spectrum, audit::Check) {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut params: Vec<f64> = fan_in_normal(&cell.params(""), scale, &mut rng);
+    params[zero].fill(0.0);
+    let width = cell.in_dim() - cell.out_dim();
+    let rows: Vec<f64> = (0..width * 3200).map(|i| (0.7 * i as f64).sin()).collect();
+    let system = Stepped::map(cell, &params).driven(Drive::Sequences(vec![&rows]));
+    let start = vec![0.1; cell.out_dim()];
+    let often = SpectrumOptions { qr_every: Some(1), ..SpectrumOptions::new(200, 3000) };
+    let mut run = Run::new(&system, std::slice::from_ref(&start), often).unwrap();
+    while run.go_on().unwrap() {}
+    let check = audit::sum(&run, &start, audit::SumRule::determinant(&system)).unwrap().unwrap();
+    (run.spectrum(), check)
 }
 
 #[test]
 fn coupled_oscillators_lose_volume_at_their_damping() {
-    let map = LiftMap::<_, 8, 8, 4>(CoupledOscillators);
-    let (dt, epsilon) = (0.1, 1.5);
-    let params = [dt, 2.0, epsilon, 0.0];
-    let system = Stepped::map(&map, &params);
-    let start = vec![vec![0.1; 8]];
-    let spectrum = Run::new(&system, &start, SpectrumOptions::new(200, 3000)).unwrap().finish().unwrap();
-    assert!((spectrum.sum - 4.0 * (1.0 - epsilon * dt).ln()).abs() < 1e-11, "{}", spectrum.sum);
-    let params = [dt, 2.0, epsilon, 0.8];
-    let system = Stepped::map(&map, &params);
-    let mut run = Run::new(&system, &start, SpectrumOptions::new(200, 3000)).unwrap();
-    while run.go_on().unwrap() {}
-    let check = audit::sum(&run, &start[0], audit::SumRule::determinant(&system)).unwrap().unwrap();
-    assert!(check.holds && (check.value - 4.0 * (1.0 - epsilon * dt).ln()).abs() > 0.002, "{check:?}");
+    let (hidden, step, damping) = (4, 0.1, 1.5);
+    let cell = CoRnn { hidden, inputs: 1, step, frequency: 2.0, damping };
+    let exact = hidden as f64 * (1.0 - damping * step).ln();
+    let square = hidden * hidden;
+    let (without, check) = driven(&cell, 2.0, square..2 * square);
+    assert!((without.sum - exact).abs() < 1e-11 && check.holds, "{} {exact}", without.sum);
+    let (with, check) = driven(&cell, 2.0, 0..0);
+    assert!(check.holds && (check.value - check.expected).abs() < 1e-11, "{check:?}");
+    assert!((with.sum - exact).abs() > 1e-3, "{} {exact}", with.sum);
 }
 
 #[test]
 fn explicit_euler_of_an_antisymmetric_net_is_not_marginal() {
-    // ½ ln[(1 − εγ)² + ε²ω²] for h' = h + ε(W − Wᵀ − γI)h, with ±iω the eigenvalues of W − Wᵀ.
-    let (epsilon, gamma, omega) = (0.1, 0.3, 4.0);
-    let w = 0.5 * omega;
-    let rows = vec![1.0 - epsilon * gamma, 2.0 * epsilon * w, -2.0 * epsilon * w, 1.0 - epsilon * gamma];
-    let spectrum = spectrum_of(&fixed(2, rows), SpectrumOptions::new(100, 1000));
-    let known = 0.5 * ((1.0f64 - epsilon * gamma).powi(2) + (epsilon * omega).powi(2)).ln();
-    assert!(apart(&spectrum.exponents, &[known; 2]) < 1e-12 && known > 0.04);
+    // At the origin: ½ ln[(1 − εγ)² + ε²ω²] with ±iω the eigenvalues of W − Wᵀ.
+    let (step, damping, omega) = (0.1, 0.3, 4.0);
+    let cell = AntisymmetricRnn { hidden: 2, inputs: 0, step, damping };
+    let params = [0.0, 0.0, omega, 0.0, 0.0, 0.0];
+    let system = Stepped::map(&cell, &params);
+    let spectrum = Run::new(&system, &[vec![0.0; 2]], SpectrumOptions::new(100, 1000)).unwrap().finish().unwrap();
+    let known = 0.5 * ((1.0f64 - step * damping).powi(2) + (step * omega).powi(2)).ln();
+    assert!(apart(&spectrum.exponents, &[known; 2]) < 1e-12 && known > 0.04, "{:?} {known}", spectrum.exponents);
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn threads_and_interruptions_leave_the_bits() {
 fn a_damaged_checkpoint_is_refused() {
     let henon = named("henon", &[]);
     let system = Stepped::map(&*henon.component, &henon.params);
-    let mut run = Run::new(&system, &[henon.start.clone()], SpectrumOptions::new(10, 1000)).unwrap();
+    let mut run = Run::new(&system, std::slice::from_ref(&henon.start), SpectrumOptions::new(10, 1000)).unwrap();
     run.go_on().unwrap();
     let saved = run.save("s").unwrap();
     let names: Vec<String> = saved.named.keys().cloned().collect();

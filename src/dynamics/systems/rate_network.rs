@@ -152,7 +152,7 @@ pub(super) const RATE_NETWORK: System = System {
         Parameter::whole("seed", 0, "seed of weights and start", 0..=1 << 53),
     ],
     span: Span { end: 100.0, step: 0.1 },
-    measure: Measure { step: 0.05, warmup: 100.0, time: 300.0, starts: 2, exponents: 0 },
+    measure: Measure { step: 0.05, warmup: 100.0, time: 200.0, starts: 2, exponents: 0 },
     references: &[Reference {
         settings: &[],
         exponents: &[about(0.160, 0.023)],

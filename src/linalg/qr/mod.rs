@@ -43,6 +43,8 @@ pub struct Qr<T: Real> {
     r: Vec<T>,
     /// Columns of each frame so far replaced by random ones.
     replaced: Vec<u64>,
+    /// Whether reflections would give up again, as columns of each frame were rounding the last time.
+    refused: Vec<bool>,
     blocked: Option<Blocked<T>>,
     reflect: Option<Reflect<T>>,
     /// A frame column by column, where it is not worked on in lanes.
@@ -65,6 +67,7 @@ impl<T: Real> Qr<T> {
             lengths: vec![T::zero(); columns * frames],
             r: vec![T::zero(); columns * columns * frames],
             replaced: vec![0; frames],
+            refused: vec![false; frames],
             blocked: large.then(|| Blocked::new(dim, columns)),
             reflect: reflected.then(|| Reflect::new(dim, columns)),
             q: vec![T::zero(); if large { dim * columns } else { 0 }],
@@ -99,13 +102,17 @@ impl<T: Real> Qr<T> {
         transposed_copy(&frame[f..], (columns * frames, frames), &mut self.q, (dim, columns));
         let r = &mut self.r[f * columns * columns..][..columns * columns];
         dispatch(Lengths { dim, columns: &self.q, lengths: &mut self.lengths[f..], stride: frames });
-        let reflected = self.reflect.as_mut().is_some_and(|room| room.factor(&mut self.q, r));
+        let room = self.reflect.as_mut().filter(|_| !self.refused[f]);
+        let reflected = room.is_some_and(|room| room.factor(&mut self.q, r));
         if !reflected && let Some(blocked) = &mut self.blocked {
             blocked.factor(&mut self.q, r);
         }
         for j in 0..columns {
             self.diagonal[j * frames + f] = r[j * columns + j];
         }
+        let noise = T::default_epsilon() * T::of(16.0 * dim as f64);
+        self.refused[f] =
+            !reflected && (f..columns * frames).step_by(frames).any(|at| self.diagonal[at] <= noise * self.lengths[at]);
         if frames == 1 {
             transposed_copy(&self.q, (dim, 1), frame, (columns, dim));
         } else {
@@ -119,7 +126,7 @@ impl<T: Real> Qr<T> {
             }
         }
         // Reflections are orthogonal whatever they reflect; of what is rounding the second pass may take most away.
-        let doubtful = |blocked: &Blocked<T>| blocked.kept.iter().position(|kept| !(*kept > T::of(ENOUGH)));
+        let doubtful = |blocked: &Blocked<T>| blocked.kept.iter().position(|kept| *kept <= T::of(ENOUGH));
         let first = if reflected { None } else { self.blocked.as_ref().and_then(doubtful) };
         self.mend(frame, f, first);
     }
@@ -154,14 +161,17 @@ impl<T: Real> Qr<T> {
         self.r[(frame * self.columns + j) * self.columns + i]
     }
 
-    /// How many columns of each frame were replaced by random ones: with the seed, the state of this factorisation.
-    pub fn replaced(&self) -> &[u64] {
-        &self.replaced
+    /// What later factorisations depend on beside the frames and the seed: how many columns of each frame were replaced by
+    /// random ones, then for each frame whether reflections were refused.
+    pub fn history(&self) -> Vec<u64> {
+        self.replaced.iter().copied().chain(self.refused.iter().map(|&refused| u64::from(refused))).collect()
     }
 
-    /// Goes on from such a state.
-    pub fn set_replaced(&mut self, replaced: &[u64]) {
+    /// Goes on from such a history, two numbers a frame.
+    pub fn set_history(&mut self, history: &[u64]) {
+        let (replaced, refused) = history.split_at(self.frames);
         self.replaced.copy_from_slice(replaced);
+        self.refused.iter_mut().zip(refused).for_each(|(to, &refused)| *to = refused != 0);
     }
 }
 

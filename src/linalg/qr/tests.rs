@@ -105,7 +105,7 @@ fn columns_that_vanish_are_replaced_by_random_orthonormal_ones() {
         qr.factor(&mut frame);
         assert_eq!(qr.diagonal()[1], 0.0);
         assert!(qr.diagonal()[2] <= 1e-14 * qr.lengths()[2], "{:e}", qr.diagonal()[2]);
-        assert!(qr.replaced()[0] >= 1);
+        assert!(qr.history()[0] >= 1);
         let mut block = frame.clone();
         let block = BlockMut::new(&mut block, columns);
         for a in 0..columns {
