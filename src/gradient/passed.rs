@@ -114,7 +114,7 @@ impl<T: Real> Passed<T> {
 fn reached<T: Real>(dim: usize, states: &[T], outputs_bar: &[T]) -> Vec<T> {
     let mut bars = outputs_bar.to_vec();
     for (bars, state) in bars.chunks_exact_mut(dim).zip(states.chunks_exact(dim)) {
-        if state.iter().any(|y| y.is_nan()) {
+        if state.iter().any(|y| !y.is_finite()) {
             bars.fill(T::zero());
         }
     }
