@@ -19,7 +19,7 @@ pub struct Passed<T: Real> {
 }
 
 enum Kept<T: Real> {
-    Recording(Recording<T>),
+    Recording(Box<Recording<T>>),
     Dense(Dense<T>),
     States,
     /// Tangents of the outputs, and the JVPs that they took.
@@ -34,7 +34,7 @@ impl<T: Real> Passed<T> {
     pub fn new(field: Field<T>, params: &[T], problem: &Problem<T>, options: &Options, plan: &Plan) -> Result<Self> {
         let recorded = |mut recording: Recording<T>| {
             let solution = integrate(field, params, problem, options, &mut recording)?;
-            Ok(Self { solution, kept: Kept::Recording(recording) })
+            Ok(Self { solution, kept: Kept::Recording(Box::new(recording)) })
         };
         match plan.strategy {
             Strategy::Stored => recorded(Recording::tape()),

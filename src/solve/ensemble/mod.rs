@@ -300,10 +300,9 @@ impl<T: Real> Driver<'_, '_, T> {
                 }
             }
         }
-        if left_any && self.taken == self.queue.ids.len() {
-            if self.held.iter().all(Option::is_none) || self.fitting() < stand.width {
-                return false;
-            }
+        let none_waits = left_any && self.taken == self.queue.ids.len();
+        if none_waits && (self.held.iter().all(Option::is_none) || self.fitting() < stand.width) {
+            return false;
         }
         if left_any || self.rounds == self.pause {
             return self.go_on(stand);
