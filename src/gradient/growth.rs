@@ -83,9 +83,9 @@ pub fn growth<T: Real>(
     Ok(parts.into_iter().collect::<Result<Vec<_>>>()?.concat())
 }
 
-/// The longest span over which gradients can be trusted, if it is shorter than these trajectories' own: where they grow at
-/// the rates seen, an error of the solver's tolerance made early is multiplied as they are, and beyond this span it would
-/// be more than a hundredth of them.
+/// The longest span over which gradients can be trusted; none if they do not grow. Where they grow at the rates seen, an
+/// error of the solver's tolerance made early is multiplied as they are, and beyond this span it would be more than a
+/// hundredth of them.
 pub fn trusted_span(growths: &[Growth], options: &Options) -> Option<f64> {
     let tolerance = match options.control {
         Control::Adaptive { rtol, .. } => rtol,
@@ -93,14 +93,8 @@ pub fn trusted_span(growths: &[Growth], options: &Options) -> Option<f64> {
         Control::Fixed { .. } => f64::EPSILON,
     };
     let most = (TRUSTED / tolerance).ln().max(LEAST);
-    let mut spans: Vec<(f64, f64)> = growths
-        .iter()
-        .map(|growth| {
-            let rate = growth.log / growth.span;
-            (if rate > 0.0 { most / rate } else { f64::INFINITY }, growth.span)
-        })
-        .collect();
-    spans.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (trusted, own) = *spans.get(((1.0 - SERVED) * spans.len() as f64) as usize)?;
-    (trusted < own).then_some(trusted)
+    let span = |growth: &Growth| if growth.log > 0.0 { most * growth.span / growth.log } else { f64::INFINITY };
+    let mut spans: Vec<f64> = growths.iter().map(span).collect();
+    spans.sort_by(f64::total_cmp);
+    spans.get(((1.0 - SERVED) * spans.len() as f64) as usize).copied().filter(|span| span.is_finite())
 }

@@ -374,5 +374,13 @@ fn impulses_come_at_their_times_and_gradients_pass_them() {
             g.params
         );
         assert!((g.starts[0] - (-3.0 * k).exp()).abs() < 1e-8, "{strategy:?}");
+        // A loss at the very time of a dose knows nothing of it.
+        let first = |_: usize, states: &[f64], bar: &mut [f64]| {
+            bar[0] = 1.0;
+            states[0]
+        };
+        let g = gradient(field, &[k], &problem, &adaptive(&TSIT5, 1e-10), &Settings::new(strategy), first).unwrap();
+        assert!((g.params[0] + 2.0 * (-k).exp()).abs() < 1e-7, "{strategy:?}: {:?}", g.params);
+        assert!((g.starts[0] - (-k).exp()).abs() < 1e-8, "{strategy:?}");
     }
 }

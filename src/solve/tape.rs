@@ -9,6 +9,7 @@ use crate::{Error, Real, Result};
 
 /// What [`integrate`](super::integrate) is to keep. The buffers are used again from one pass to the next.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one a pass, beside what it holds")]
 pub enum Recording<T> {
     /// Nothing: values only.
     Nothing,

@@ -31,17 +31,23 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Shortens the trusted horizon if gradients over the present one grow too fast.
+    /// Finds the horizon over which gradients can be trusted, if that is less than the curriculum wants. Once found, it is
+    /// lifted only where gradients have become so mild that it would not soon be back.
     fn measure(&self, state: &mut TrainState) -> Result<()> {
         let segments = self.segments(state.phase, state.horizon, state.epoch);
         let some: Vec<&Segment> = segments.iter().step_by(segments.len().div_ceil(MEASURED).max(1)).collect();
         let (params, starts) = state.average.split_at(self.task.model.param_count());
         let growths = self.objective.growth(params, starts, &some, self.task.seed)?;
-        if let Some(span) = trusted_span(&growths, &self.task.options) {
-            let per_row = growths.iter().map(|growth| growth.span).sum::<f64>() / growths.len() as f64;
-            let rows = (state.horizon as f64 * span / per_row).floor().max(2.0) as usize;
-            state.trusted = Some(rows.min(state.trusted.unwrap_or(usize::MAX)));
-        }
+        let spec = self.task.spec;
+        let wanted = spec.horizons()[spec.stage(state.epoch)];
+        let mean_span = growths.iter().map(|growth| growth.span).sum::<f64>() / growths.len() as f64;
+        let rows = trusted_span(&growths, &self.task.options)
+            .map_or(usize::MAX, |span| (state.horizon as f64 * span / mean_span).floor().max(2.0) as usize);
+        state.trusted = match state.trusted {
+            Some(trusted) if rows / 2 < wanted => Some(trusted.min(rows)),
+            Some(_) => None,
+            None => (rows < wanted).then_some(rows),
+        };
         Ok(())
     }
 
