@@ -8,6 +8,7 @@ use crate::io::{OutputFolder, clipped};
 use crate::models::{Anchor, Fitted};
 use crate::plot::TrajectoryFigure;
 use crate::series::grid::{MOST_ROWS, spread};
+use crate::solve::Independent;
 use crate::{Error, Result};
 use serde::Serialize;
 use std::path::Path;
@@ -38,6 +39,10 @@ pub fn run(path: &Path, args: &SimulateArgs, common: &Common, console: &Console)
     let solver = &args.solver;
     let method =
         predict::choose_method(&mut fitted, solver.method.as_deref(), [solver.rtol, solver.atol, solver.step])?;
+    if Independent::named(&method).is_some() && (solver.step.is_some() || solver.max_steps.is_some()) {
+        let what = format!("{method} takes no --step and no --max-steps");
+        return Err(Error::config(what, "leave them out, or choose another method"));
+    }
     fitted.solver.max_steps = solver.max_steps.unwrap_or(fitted.solver.max_steps);
     let (anchor, series) = anchor(args, &fitted, &config.data.channels)?;
     let start_time = fitted.scaling.inverse_time(anchor.time);

@@ -9,7 +9,12 @@ pub trait Inputs<T: Real>: Send + Sync {
     /// How many inputs there are.
     fn dim(&self) -> usize;
 
-    /// Times, rising, at which a trajectory's inputs or their slopes jump: steps end exactly there.
+    /// How many trajectories there are inputs for: a problem may have fewer, not more.
+    fn trajectories(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Times, strictly rising, at which a trajectory's inputs or their slopes jump: steps end exactly there.
     fn kinks(&self, _trajectory: usize) -> &[T] {
         &[]
     }
@@ -55,6 +60,10 @@ impl<T: Real> Inputs<T> for Constants<T> {
 
     fn constant(&self) -> bool {
         true
+    }
+
+    fn trajectories(&self) -> usize {
+        self.values.len().checked_div(self.dim).unwrap_or(usize::MAX)
     }
 
     fn numbers(&self, trajectories: Range<usize>) -> Range<usize> {

@@ -214,6 +214,10 @@ impl<T: Real> Inputs<T> for Path<T> {
         }
     }
 
+    fn trajectories(&self) -> usize {
+        self.row_ptr.len() - 1
+    }
+
     fn numbers(&self, trajectories: Range<usize>) -> Range<usize> {
         self.row_ptr[trajectories.start] * self.dim..self.row_ptr[trajectories.end] * self.dim
     }

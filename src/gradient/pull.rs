@@ -66,7 +66,7 @@ pub fn pull<T: Real>(
 /// checkpoints are used up. Cost: one VJP a recorded evaluation, and with checkpoints the rounds that are computed again.
 ///
 /// # Errors
-/// If nothing was recorded or sizes differ.
+/// If nothing was recorded, sizes differ, or an implicit stage's equations are singular.
 pub fn pull_all<T: Real>(
     field: Field<T>,
     params: &[T],
@@ -81,6 +81,7 @@ pub fn pull_all<T: Real>(
         return Err(Error::shape("output cotangents", problem.times.len() * dim, bars.outputs.len()));
     }
     problem.check(dim)?;
+    problem.check_inputs(field.inputs)?;
     if params.len() != field.component.param_count() {
         return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
     }
@@ -116,6 +117,12 @@ pub fn pull_all<T: Real>(
             // Without its states the recording is that of no pass.
             kept.start.shape = None;
         }
+    }
+    if pass.back.singular {
+        return Err(Error::config(
+            "the equations of an implicit stage cannot be solved on the way back",
+            "shorten the steps, or choose another method",
+        ));
     }
     Ok(Pulled { starts, evaluations: pass.back.evaluations + pass.repeated })
 }

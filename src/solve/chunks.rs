@@ -71,6 +71,10 @@ impl<T: Real> Inputs<T> for Shifted<'_, T> {
         self.inputs.constant()
     }
 
+    fn trajectories(&self) -> usize {
+        self.inputs.trajectories().saturating_sub(self.by)
+    }
+
     fn impulse(&self, trajectory: usize, kink: usize, state: &mut [T]) {
         self.inputs.impulse(trajectory + self.by, kink, state);
     }

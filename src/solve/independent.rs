@@ -52,6 +52,7 @@ pub fn solve_independently(
 ) -> Result<Solution<f64>> {
     let dim = field.state_dim();
     problem.check(dim)?;
+    problem.check_inputs(field.inputs)?;
     if !field.events.is_empty() {
         return Err(Error::config("the independent solver knows no events", "choose one of this library's methods"));
     }

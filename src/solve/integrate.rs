@@ -79,6 +79,7 @@ pub(crate) fn checked<T: Real>(
 ) -> Result<Solution<T>> {
     let dim = field.state_dim();
     problem.check(dim)?;
+    problem.check_inputs(field.inputs)?;
     options.check()?;
     if params.len() != field.component.param_count() {
         return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));

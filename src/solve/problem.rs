@@ -1,6 +1,7 @@
 //! What is asked of a solve, and what comes back.
 
 use super::Failure;
+use crate::dynamics::Inputs;
 use crate::{Error, Real, Result};
 
 /// Trajectories to integrate: starts and output times, each trajectory with its own.
@@ -66,6 +67,14 @@ impl<'a, T: Real> Problem<'a, T> {
             }
         }
         Ok(())
+    }
+
+    /// Refuses inputs for fewer trajectories than there are.
+    pub(crate) fn check_inputs(&self, inputs: Option<&dyn Inputs<T>>) -> Result<()> {
+        match inputs.map(|inputs| inputs.trajectories()) {
+            Some(count) if count < self.len() => Err(Error::shape("trajectories with inputs", self.len(), count)),
+            _ => Ok(()),
+        }
     }
 
     /// The trajectories `range` alone, with row pointers of their own in `row_ptr`.

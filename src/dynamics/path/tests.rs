@@ -207,3 +207,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn inputs_for_fewer_trajectories_than_there_are_are_refused() {
+    use crate::dynamics::{Field, Scalar, SmallField, Swept};
+    use crate::solve::{Options, Problem, solve};
+    struct Driven;
+    impl SmallField<1, 1> for Driven {
+        fn rhs<S: Scalar>(&self, _t: S, [y]: [S; 1], [x]: [S; 1]) -> [S; 1] {
+            [x - y]
+        }
+    }
+    let (driven, one) = (Swept::<_, 1, 1>(Driven), path(Interpolation::Linear, &[0.0, 1.0], &[1.0, 2.0]));
+    let field = Field::with_inputs(&driven, &one, true).unwrap();
+    let problem = Problem { start_times: &[0.0; 2], starts: &[0.0; 2], row_ptr: &[0, 1, 2], times: &[1.0; 2] };
+    let refused = solve(field, &[], &problem, &Options::adaptive(1e-6, 1e-6)).unwrap_err();
+    assert!(refused.to_string().contains("trajectories with inputs: expected 2, found 1"), "{refused}");
+}

@@ -216,10 +216,8 @@ impl<T: Real> Stepper<'_, T> {
         self.newton.factor(dim, h, gamma, transposed);
     }
 
-    /// Solves the prepared systems for every lane of a block. A refused attempt's lanes take no part.
-    pub(super) fn solve_all(&mut self, block: &mut [T], lanes: usize) {
-        for lane in 0..lanes {
-            self.newton.solve(block, lane, lanes);
-        }
+    /// Solves the prepared systems for every lane of a block; says for which of them there is no solution.
+    pub(super) fn solve_all(&mut self, block: &mut [T], lanes: usize) -> Vec<usize> {
+        (0..lanes).filter(|&lane| !self.newton.solve(block, lane, lanes)).collect()
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Back<'a, T> {
     pub inputs_bar: &'a mut [T],
     /// VJPs of lanes that took part.
     pub evaluations: usize,
+    /// Whether the equations of a stage that counts had no solution.
+    pub singular: bool,
     /// Cotangent of the state, `dim × lanes`.
     pub state: Vec<T>,
     /// Cotangent of the field at that state, which the step before computed as its last stage, `dim × lanes`.
@@ -45,6 +47,7 @@ impl<'a, T: Real> Back<'a, T> {
             params_bar,
             inputs_bar,
             evaluations: 0,
+            singular: false,
             state: Vec::new(),
             slope: Vec::new(),
             stages: zeros((stepper.method.stages + stepper.method.extra) * dim * lanes),
@@ -143,7 +146,9 @@ impl<'a, T: Real> Back<'a, T> {
                 (0..block).for_each(|i| at[i] += h[i % lanes] * gamma * self.result[i]);
             }
             stepper.factor_at(slab, h, gamma, true);
-            stepper.solve_all(at, lanes);
+            // A refused attempt's lanes take no part.
+            let unsolved = stepper.solve_all(at, lanes);
+            self.singular |= unsolved.into_iter().any(|lane| tape.outcomes[round.first + lane] != Outcome::Refused);
         }
         let component = stepper.field.component;
         component.vjp(
