@@ -26,7 +26,7 @@ pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
 pub use jacobian::jacobian;
 pub use lift::{Lift, LiftMap, SmallField, SmallMap, Swept};
 pub use march::Marcher;
-pub(crate) use march::{March, Rows, Stand};
+pub(crate) use march::{March, Rows, Scale, Stand};
 pub use path::{Interpolation, Lookahead, Path};
 pub use stride::Strider;
 pub(crate) use stride::{Going, MOST_STAGES, Method};

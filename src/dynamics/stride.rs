@@ -21,7 +21,6 @@ pub struct Strider<'a, T: Real> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Method<'a, T> {
     pub rows: Rows<'a, T>,
-    pub stages: usize,
     pub step: T,
 }
 
@@ -137,7 +136,7 @@ impl<T: Real, F: SmallMap<N, M, P>, const N: usize, const M: usize, const P: usi
         let none = Ray::<T, V, N>::constant(Pack::splat(T::zero()));
         let mut stages = [[none; M]; MOST_STAGES];
         let mut j = 0;
-        while j < method.stages {
+        while j < method.rows.stages {
             let mut state = *y;
             if j > 0 {
                 let mut sum = [none; N];
@@ -155,7 +154,7 @@ impl<T: Real, F: SmallMap<N, M, P>, const N: usize, const M: usize, const P: usi
                     i += 1;
                 }
             }
-            if j + 1 == method.stages {
+            if j + 1 == method.rows.stages {
                 // The last stage's state is the result.
                 *y = state;
                 return;

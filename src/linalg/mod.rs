@@ -7,6 +7,7 @@
 //! stand beside it: each element of a product is one chain of fused multiply-adds over the inner index in order, and
 //! elementwise functions use the same code for full vectors and for tails.
 
+mod aligned;
 mod block;
 mod combine;
 mod constants;
@@ -26,6 +27,7 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use aligned::Aligned;
 pub use block::{Block, BlockMut, Blocks};
 pub use combine::{combine, scaled_add};
 pub(crate) use dispatch::{Kernel, dispatch, dispatch_width, fitting_width};

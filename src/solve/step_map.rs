@@ -174,8 +174,8 @@ impl<T: Real> Component<T> for StepMap<'_, T> {
         if self.method.momenta.is_some() || self.stages() >= MOST_STAGES {
             return None;
         }
-        let rows = Rows { c: &self.method.c, a: &self.method.a };
-        let method = Method { rows, stages: self.method.stages, step: self.step };
+        let rows = Rows { c: &self.method.c, a: &self.method.a, stages: self.method.stages, scale: None };
+        let method = Method { rows, step: self.step };
         self.component.strider().map(|offer| Strider { method: Some(method), ..offer })
     }
 }

@@ -171,6 +171,8 @@ pub(crate) struct Coefficients<T> {
     /// Coefficients of θ, θ², … of every stage, `degree` a stage.
     dense: Vec<T>,
     degree: usize,
+    /// Stages that the continuous extension weighs.
+    pub dense_stages: Vec<usize>,
 }
 
 impl<T: Real> Coefficients<T> {
@@ -203,19 +205,28 @@ impl<T: Real> Coefficients<T> {
                 .flat_map(|r| (0..degree).map(|p| T::of(r.get(p).copied().unwrap_or(0.0))))
                 .collect(),
             degree,
+            dense_stages: (0..tableau.dense.len()).filter(|&j| tableau.dense[j].iter().any(|&x| x != 0.0)).collect(),
         }
+    }
+
+    /// Coefficients of θ, θ², … of `b_j(θ)`.
+    #[inline(always)]
+    pub fn dense_row(&self, j: usize) -> &[T] {
+        &self.dense[j * self.degree..][..self.degree]
     }
 
     /// `b_j(θ)` for stage `j`.
     pub fn dense_weight(&self, j: usize, theta: T) -> T {
-        let row = &self.dense[j * self.degree..(j + 1) * self.degree];
-        theta * row.iter().rev().fold(T::zero(), |sum, &c| sum * theta + c)
+        theta * self.dense_row(j).iter().rev().fold(T::zero(), |sum, &c| sum * theta + c)
     }
 
     /// `b_j'(θ)` for stage `j`.
     pub fn dense_slope(&self, j: usize, theta: T) -> T {
-        let row = &self.dense[j * self.degree..(j + 1) * self.degree];
-        row.iter().enumerate().rev().fold(T::zero(), |sum, (p, &c)| sum * theta + T::of(p as f64 + 1.0) * c)
+        self.dense_row(j)
+            .iter()
+            .enumerate()
+            .rev()
+            .fold(T::zero(), |sum, (p, &c)| sum * theta + T::of(p as f64 + 1.0) * c)
     }
 
     /// Weights of all stages, extra ones included, at fraction θ of a step.

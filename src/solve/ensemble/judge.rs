@@ -2,8 +2,8 @@
 
 use super::super::control::{COARSE, COUNTED, Pace};
 use crate::Real;
-use crate::dynamics::Stand;
-use crate::linalg::{Kernel, Pack, PackMask, Vector};
+use crate::dynamics::{Scale, Stand};
+use crate::linalg::{Aligned, Kernel, Pack, PackMask, Vector};
 
 /// What every slot shares.
 #[derive(Clone, Copy, Debug)]
@@ -12,53 +12,51 @@ pub(super) struct Plan<'a, T> {
     /// Stages, the one shared with the next step included, and further ones for the continuous extension.
     pub stages: usize,
     pub extra: usize,
-    pub error: &'a [(usize, T)],
-    pub coarse: &'a [(usize, T)],
+    /// How errors are weighed; none for steps of fixed length.
+    pub scale: Option<Scale<'a, T>>,
     /// Whether the estimate weighs the field at the result, and so tells if that is not finite.
     pub last_weighed: bool,
-    /// Relative and absolute tolerance; none for steps of fixed length.
-    pub tolerances: Option<(T, T)>,
     pub pace: Pace<T>,
     pub min_step: T,
     pub max_step: T,
 }
 
 /// What decides how the slots' trajectories go on, beside where they stand: blocks are rows × width.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Slots<T> {
     pub width: usize,
     /// Where the slots go on after an attempt that some slot needs attention for: state, the field there, and time.
-    pub y: Vec<T>,
-    pub slope: Vec<T>,
-    pub t: Vec<T>,
+    pub y: Aligned<T>,
+    pub slope: Aligned<T>,
+    pub t: Aligned<T>,
     /// Signed length of the next attempt.
-    pub h: Vec<T>,
+    pub h: Aligned<T>,
     /// Where the trajectory ends.
-    pub end: Vec<T>,
+    pub end: Aligned<T>,
     /// Its next output time.
-    pub next: Vec<T>,
+    pub next: Aligned<T>,
     /// Logarithms of the errors of the last two accepted steps, and of the one before for an attempt that is taken back.
-    pub errors: [Vec<T>; 3],
+    pub errors: [Aligned<T>; 3],
     /// The largest factor that the next accepted step allows.
-    pub most: Vec<T>,
+    pub most: Aligned<T>,
     /// Where steps of fixed length are counted from, and how many were taken since.
-    pub anchor: Vec<T>,
-    pub since: Vec<T>,
+    pub anchor: Aligned<T>,
+    pub since: Aligned<T>,
     /// 1 in slots that hold a trajectory, 0 in others.
-    pub active: Vec<T>,
+    pub active: Aligned<T>,
     /// Steps accepted and rejected; the driver sets them back long before they are no longer whole numbers.
-    pub accepted: Vec<T>,
-    pub rejected: Vec<T>,
-    /// The attempt's result and error estimate, kept only if a slot failed.
-    pub result: Vec<T>,
-    pub estimate: Vec<T>,
-    /// Room for the inverses of the tolerances.
-    inverse: Vec<T>,
+    pub accepted: Aligned<T>,
+    pub rejected: Aligned<T>,
+    /// The states at the next output times, and room for the stages' weights in them.
+    pub output: Aligned<T>,
+    pub weights: Aligned<T>,
+    /// The attempt's result, kept only if a slot failed.
+    pub result: Aligned<T>,
 }
 
 impl<T: Real> Slots<T> {
-    pub fn new(width: usize, dim: usize) -> Self {
-        let rows = |rows: usize| vec![T::zero(); rows * width];
+    pub fn new(width: usize, dim: usize, stages: usize) -> Self {
+        let rows = |rows: usize| Aligned::filled(T::zero(), rows * width);
         Self {
             width,
             y: rows(dim),
@@ -74,9 +72,9 @@ impl<T: Real> Slots<T> {
             active: rows(1),
             accepted: rows(1),
             rejected: rows(1),
+            output: rows(dim),
+            weights: rows(stages),
             result: rows(dim),
-            estimate: rows(dim),
-            inverse: rows(dim),
         }
     }
 
@@ -140,11 +138,15 @@ impl<T: Real> Kernel<T> for Judge<'_, T> {
 impl<T: Real> Kernel<T> for GoOn<'_, T> {
     #[inline(always)]
     fn run<V: Vector<T>>(self) {
-        self.stand.y.copy_from_slice(&self.slots.y);
-        self.stand.t.copy_from_slice(&self.slots.t);
-        self.stand.stages[..self.slots.slope.len()].copy_from_slice(&self.slots.slope);
+        let mut at = 0;
+        while at < self.slots.y.len() {
+            Pack::<T, V, 1>::load(&self.slots.y[at..]).store(&mut self.stand.y[at..]);
+            Pack::<T, V, 1>::load(&self.slots.slope[at..]).store(&mut self.stand.stages[at..]);
+            at += V::N;
+        }
         for (first, step) in self.stand.step.chunks_exact_mut(V::N).enumerate() {
             let part = |x: &[T]| Pack::<T, V, 1>::load(&x[first * V::N..]);
+            part(&self.slots.t).store(&mut self.stand.t[first * V::N..]);
             choose(part(&self.slots.t), part(&self.slots.h), part(&self.slots.end)).0.store(step);
         }
     }
@@ -164,46 +166,14 @@ fn choose<T: Real, V: Vector<T>, const C: usize>(
 }
 
 #[inline(always)]
-fn equal<T: Real, V: Vector<T>, const C: usize>(a: Pack<T, V, C>, b: Pack<T, V, C>) -> PackMask<V::Mask, C> {
+pub(super) fn equal<T: Real, V: Vector<T>, const C: usize>(a: Pack<T, V, C>, b: Pack<T, V, C>) -> PackMask<V::Mask, C> {
     Pack::<T, V, C>::both(a.less_or_equal(b), b.less_or_equal(a))
 }
 
-/// Where all rows of a block are finite.
+/// Where a doubt is none.
 #[inline(always)]
-fn finite<T: Real, V: Vector<T>, const C: usize>(block: &[T]) -> PackMask<V::Mask, C> {
-    let zero = Pack::<T, V, C>::splat(T::zero());
-    // Zero times a finite number is zero, and NaN otherwise.
-    let mut sum = zero;
-    for row in block.chunks_exact(Pack::<T, V, C>::LEN) {
-        sum = Pack::load(row).fma(zero, sum);
-    }
-    sum.less_or_equal(zero)
-}
-
-/// The mean square of an estimate `h Σ c_j k_j` times the inverse tolerance; the estimate is left in `out`.
-#[inline(always)]
-fn mean_square<T: Real, V: Vector<T>, const C: usize>(
-    terms: &[(usize, T)],
-    step: Pack<T, V, C>,
-    stages: &[T],
-    inverse: &[T],
-    out: &mut [T],
-) -> Pack<T, V, C> {
-    let (width, zero) = (Pack::<T, V, C>::LEN, Pack::<T, V, C>::splat(T::zero()));
-    let mut square = zero;
-    let mut at = 0;
-    while at < out.len() {
-        let mut sum = zero;
-        for &(j, weight) in terms {
-            sum = Pack::splat(weight).fma(Pack::load(&stages[j * out.len() + at..]), sum);
-        }
-        let estimate = step.fma(sum, zero);
-        estimate.store(&mut out[at..]);
-        let scaled = estimate * Pack::load(&inverse[at..]);
-        square = square + scaled * scaled;
-        at += width;
-    }
-    square * Pack::splat(T::of(1.0 / (out.len() / width) as f64))
+fn finite<T: Real, V: Vector<T>, const C: usize>(doubt: &[T]) -> PackMask<V::Mask, C> {
+    Pack::<T, V, C>::load(doubt).less_or_equal(Pack::splat(T::zero()))
 }
 
 impl<T: Real> Judge<'_, T> {
@@ -213,41 +183,27 @@ impl<T: Real> Judge<'_, T> {
         let width = Pack::<T, V, C>::LEN;
         let block = plan.dim * width;
         assert!(slots.width == width && slots.y.len() == block && stand.y.len() == block);
-        let (before, last) = stand.stages.split_at((plan.stages - 1) * block);
-        let last = &last[..block];
         let (splat, one_row) = (Pack::<T, V, C>::splat, Pack::<T, V, C>::load);
         let (zero, one) = (splat(T::zero()), splat(T::one()));
         let (t, step, h) = (one_row(&stand.t), one_row(&stand.step), one_row(&slots.h));
         let end = one_row(&slots.end);
         let reaches = equal(step, end - t);
-        let usable = Pack::<T, V, C>::both(zero.less(one_row(&slots.active)), finite::<T, V, C>(&before[..block]));
-        let mut accepted = Pack::<T, V, C>::both(usable, finite::<T, V, C>(&stand.state));
+        let usable = Pack::<T, V, C>::both(zero.less(one_row(&slots.active)), finite::<T, V, C>(&stand.doubts[0]));
+        let mut accepted = Pack::<T, V, C>::both(usable, finite::<T, V, C>(&stand.doubts[1]));
         let mut rejected = Pack::<T, V, C>::both(accepted, Pack::<T, V, C>::not(accepted));
         let (reached, next_h);
-        if let Some((rtol, atol)) = plan.tolerances {
-            let mut at = 0;
-            while at < block {
-                let size = one_row(&stand.y[at..]).abs().at_least(one_row(&stand.state[at..]).abs());
-                (one / (splat(atol) + splat(rtol) * size)).store(&mut slots.inverse[at..]);
-                at += width;
-            }
-            let (inverse, room) = (&slots.inverse, &mut slots.estimate);
-            let mut square = zero;
-            if !plan.coarse.is_empty() {
-                square = mean_square(plan.coarse, step, &stand.stages, inverse, room);
-            }
-            let fine = mean_square(plan.error, step, &stand.stages, inverse, room);
-            if plan.coarse.is_empty() {
-                square = fine;
-            } else {
-                let tamed = fine * fine / (fine + splat(T::of(COARSE)) * square);
+        let lasts = finite::<T, V, C>(&stand.doubts[2]);
+        if let Some(scale) = plan.scale {
+            let fine = one_row(&stand.squares[1]);
+            let mut square = fine;
+            if !scale.coarse.is_empty() {
+                let tamed = fine * fine / (fine + splat(T::of(COARSE)) * one_row(&stand.squares[0]));
                 square = Pack::select(zero.less(fine), tamed, fine);
             }
             let errors = [one_row(&slots.errors[0]), one_row(&slots.errors[1])];
             let most = one_row(&slots.most);
             // The field at the result is the next step's first stage, whether or not the estimate weighs it.
-            let sound =
-                if plan.last_weighed { accepted } else { Pack::<T, V, C>::both(accepted, finite::<T, V, C>(last)) };
+            let sound = if plan.last_weighed { accepted } else { Pack::<T, V, C>::both(accepted, lasts) };
             let log_error = Pack::select(sound, Pace::log_root(square), splat(T::of(Pace::<T>::LOST)));
             accepted = Pack::<T, V, C>::both(sound, square.less_or_equal(one));
             let factor = plan.pace.factor(log_error, errors, accepted, most);
@@ -275,7 +231,7 @@ impl<T: Real> Judge<'_, T> {
             reached = Pack::select(reaches, end, t + step);
         } else {
             let moves = Pack::<T, V, C>::not(equal(t + step, t));
-            accepted = Pack::<T, V, C>::both(accepted, Pack::<T, V, C>::both(finite::<T, V, C>(last), moves));
+            accepted = Pack::<T, V, C>::both(accepted, Pack::<T, V, C>::both(lasts, moves));
             let since = one_row(&slots.since) + Pack::select(accepted, one, zero);
             next_h = h;
             // Counted from the start, so that rounding does not add up over many steps.

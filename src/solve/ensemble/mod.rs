@@ -5,6 +5,7 @@
 //! [`integrate`](super::integrate), for trajectories in any company.
 
 mod judge;
+mod read_off;
 
 use super::control::{Controller, Pace, shorter};
 use super::diagnose::diagnose;
@@ -12,9 +13,10 @@ use super::engine::Engine;
 use super::integrate::checked;
 use super::lanes::Lanes;
 use super::{Control, Failure, Kind, Options, Problem, Reason, Solution};
-use crate::dynamics::{Field, March, Marcher, Rows, Stand};
+use crate::dynamics::{Field, March, Marcher, Rows, Scale, Stand};
 use crate::{Real, Result, linalg};
 use judge::{Attention, GoOn, Judge, Plan, Slots};
+use read_off::ReadOff;
 use std::ops::Range;
 
 /// Trajectories that are begun together.
@@ -49,13 +51,14 @@ pub(super) fn march<T: Real>(
         dim: field.state_dim(),
         stages: method.stages,
         extra: method.extra,
-        error: &method.error,
-        coarse: &method.coarse,
-        last_weighed: method.error.iter().any(|&(j, _)| j + 1 == method.stages),
-        tolerances: match options.control {
-            Control::Adaptive { rtol, atol } => Some((of(rtol), of(atol))),
+        scale: match options.control {
+            Control::Adaptive { rtol, atol } => {
+                let (error, coarse) = (&method.error[..], &method.coarse[..]);
+                Some(Scale { error, coarse, rtol: of(rtol), atol: of(atol) })
+            }
             Control::Fixed { .. } => None,
         },
+        last_weighed: method.error.iter().any(|&(j, _)| j + 1 == method.stages),
         pace: Controller::new(options.gains, method).pace(),
         min_step: of(options.min_step),
         max_step: of(options.max_step),
@@ -71,16 +74,15 @@ pub(super) fn march<T: Real>(
         solution,
         queue,
         taken: 0,
-        slots: Slots::new(width, plan.dim),
+        slots: plan.slots(width),
         held: vec![None; width],
         rounds: 0,
         pause: 0,
         extended: None,
-        weights: Vec::new(),
         row: vec![T::zero(); inputs],
     };
     (0..width).for_each(|slot| driver.fill(&mut stand, slot));
-    let rows = Rows { c: &method.c, a: &method.a };
+    let rows = Rows { c: &method.c, a: &method.a, stages: plan.stages, scale: plan.scale };
     while driver.go_on(&mut stand) {
         kernel.march(params, rows, 1..plan.stages, &mut stand, &mut |stand| driver.settle(stand));
         stand = driver.shrink(stand);
@@ -90,17 +92,11 @@ pub(super) fn march<T: Real>(
 
 impl<T: Real> Plan<'_, T> {
     fn stand(&self, width: usize, inputs: usize) -> Stand<T> {
-        let rows = |rows: usize| vec![T::zero(); rows * width];
-        let stages = rows(self.dim * (self.stages + self.extra));
-        Stand {
-            width,
-            y: rows(self.dim),
-            t: rows(1),
-            step: rows(1),
-            params: rows(inputs),
-            stages,
-            state: rows(self.dim),
-        }
+        Stand::new(width, self.dim, self.stages + self.extra, inputs)
+    }
+
+    fn slots(&self, width: usize) -> Slots<T> {
+        Slots::new(width, self.dim, self.stages + self.extra)
     }
 }
 
@@ -131,7 +127,6 @@ struct Driver<'a, 'f, T: Real> {
     pause: usize,
     /// What needs attention once the stages for the continuous extension are there.
     extended: Option<Attention>,
-    weights: Vec<T>,
     row: Vec<T>,
 }
 
@@ -181,7 +176,7 @@ impl<T: Real> Driver<'_, '_, T> {
         }
         let inputs = stand.params.len() / stand.width;
         let mut narrow = self.plan.stand(width, inputs);
-        let mut slots = Slots::new(width, self.plan.dim);
+        let mut slots = self.plan.slots(width);
         let kept: Vec<usize> = (0..stand.width).filter(|&slot| self.held[slot].is_some()).collect();
         for (to, &from) in kept.iter().enumerate() {
             slots.copy_slot(to, &self.slots, from);
@@ -249,7 +244,7 @@ impl<T: Real> Driver<'_, '_, T> {
             }
             let factor = self.plan.pace.factor_of_one(T::of(Pace::<T>::LOST), [T::zero(); 2], false, T::one());
             let again = shorter(stand.t[slot], stand.step[slot], factor, self.plan.min_step);
-            match again.filter(|_| self.plan.tolerances.is_some()) {
+            match again.filter(|_| self.plan.scale.is_some()) {
                 Some(shorter) => {
                     slots.h[slot] = shorter;
                     (slots.errors[0][slot], slots.errors[1][slot]) = (slots.errors[1][slot], slots.errors[2][slot]);
@@ -269,24 +264,20 @@ impl<T: Real> Driver<'_, '_, T> {
 
     /// Sees to the slots after a round. Returns whether the kernel should go on.
     fn attend(&mut self, stand: &mut Stand<T>, attention: Attention) -> bool {
+        self.read_off(stand, attention.arrived & !attention.failed, attention.inside);
         let mut waiting = attention.arrived | attention.failed;
         let mut left_any = false;
         while waiting != 0 {
             let slot = waiting.trailing_zeros() as usize;
             waiting &= waiting - 1;
-            let Some(mut held) = self.held[slot] else { continue };
+            let Some(held) = self.held[slot] else { continue };
             let failed = attention.failed >> slot & 1 == 1;
             if failed {
                 self.fail(stand, slot, held, self.reason(stand, slot));
-            } else {
-                held.row = self.read_off(stand, slot, held);
-                self.held[slot] = Some(held);
             }
             if failed || self.slots.t[slot] == self.slots.end[slot] {
                 self.release(stand, slot, held);
                 left_any = true;
-            } else {
-                self.slots.next[slot] = self.problem.times[held.row];
             }
         }
         if self.rounds == self.pause {
@@ -326,32 +317,34 @@ impl<T: Real> Driver<'_, '_, T> {
         self.fill(stand, slot);
     }
 
-    /// Writes the outputs up to the end of a slot's accepted step. Returns the next output's row.
-    fn read_off(&mut self, stand: &Stand<T>, slot: usize, held: Held) -> usize {
-        let dim = self.plan.dim;
-        let (t, step, end) = (stand.t[slot], stand.step[slot], self.slots.end[slot]);
-        // The step's end is the end itself, whatever rounding makes of the sum.
-        let ends = |time: T| step == end - t && time == end;
-        let mut row = held.row;
-        while row < held.rows_end {
-            let time = self.problem.times[row];
-            if (time - t).abs() > step.abs() && !ends(time) {
-                break;
+    /// Writes the outputs up to the end of the slots' accepted steps: one of each slot's at a time. `inside` are the slots
+    /// that used the continuous extension.
+    fn read_off(&mut self, stand: &Stand<T>, mut waiting: u32, inside: u32) {
+        let (dim, width) = (self.plan.dim, stand.width);
+        if self.plan.extra > 0 {
+            for held in (0..width).filter(|slot| (inside & waiting) >> slot & 1 == 1).filter_map(|slot| self.held[slot])
+            {
+                self.solution.reports[held.id].evaluations += self.plan.extra;
             }
-            let theta = if ends(time) { T::one() } else { ((time - t) / step).min(T::one()) };
-            let state = &mut self.solution.states[row * dim..][..dim];
-            if theta == T::one() {
-                state.iter_mut().enumerate().for_each(|(i, y)| *y = self.slots.y[i * stand.width + slot]);
-            } else {
-                if row == held.row {
-                    self.solution.reports[held.id].evaluations += self.plan.extra;
-                }
-                self.engine.stepper.method.dense_weights(theta, &mut self.weights);
-                dense(stand, slot, &self.weights, state);
-            }
-            row += 1;
         }
-        row
+        while waiting != 0 {
+            let (method, slots) = (&self.engine.stepper.method, &mut self.slots);
+            linalg::dispatch_width(width, ReadOff { method, stand, slots });
+            let mut slots_left = waiting;
+            while slots_left != 0 {
+                let slot = slots_left.trailing_zeros() as usize;
+                slots_left &= slots_left - 1;
+                let Some(held) = self.held[slot].as_mut() else { continue };
+                let state = &mut self.solution.states[held.row * dim..][..dim];
+                state.iter_mut().enumerate().for_each(|(i, y)| *y = self.slots.output[i * width + slot]);
+                held.row += 1;
+                let next = (held.row < held.rows_end).then(|| self.problem.times[held.row]);
+                self.slots.next[slot] = next.unwrap_or(self.slots.next[slot]);
+                if next.is_none_or(|next| !within(next, stand, &self.slots, slot)) {
+                    waiting &= !(1 << slot);
+                }
+            }
+        }
     }
 
     /// Why a slot's attempt failed.
@@ -364,18 +357,18 @@ impl<T: Real> Driver<'_, '_, T> {
         }
         let last = &stand.stages[(self.plan.stages - 1) * dim * stand.width..];
         let lost = not_finite(&slots.result).or_else(|| not_finite(last));
-        let Some((rtol, atol)) = self.plan.tolerances else {
+        let Some(Scale { rtol, atol, .. }) = self.plan.scale else {
             return match lost {
                 Some(component) => Reason::NotFinite { component },
                 None => Reason::StepUnderflow { component: 0 },
             };
         };
-        if let Some(component) = not_finite(&slots.estimate).or(lost) {
+        if let Some(component) = not_finite(&stand.estimate).or(lost) {
             return Reason::NotFinite { component };
         }
         let size = |i: &usize| {
             let tolerance = atol + rtol * at(&stand.y, *i).abs().max(at(&slots.result, *i).abs());
-            (at(&slots.estimate, *i) / tolerance).abs().f64()
+            (at(&stand.estimate, *i) / tolerance).abs().f64()
         };
         let worst = (0..dim).max_by(|a, b| size(a).total_cmp(&size(b)));
         Reason::StepUnderflow { component: worst.unwrap_or(0) }
@@ -391,15 +384,9 @@ impl<T: Real> Driver<'_, '_, T> {
     }
 }
 
-/// The continuous extension in one slot's step, as the stepper has it.
-fn dense<T: Real>(stand: &Stand<T>, slot: usize, weights: &[T], out: &mut [T]) {
-    let (dim, width) = (out.len(), stand.width);
-    // Stage after stage, so that the components' sums run side by side.
-    out.fill(T::zero());
-    for (&weight, stage) in weights.iter().zip(stand.stages.chunks_exact(dim * width)) {
-        let own = stage.iter().skip(slot).step_by(width);
-        out.iter_mut().zip(own).for_each(|(out, &k)| *out += weight * k);
-    }
-    let begin = stand.y.iter().skip(slot).step_by(width);
-    out.iter_mut().zip(begin).for_each(|(out, &y)| *out = y + stand.step[slot] * *out);
+/// Whether a time lies within the step of a slot. The step's end is the trajectory's end itself where it reaches that,
+/// whatever rounding makes of the sum.
+fn within<T: Real>(time: T, stand: &Stand<T>, slots: &Slots<T>, slot: usize) -> bool {
+    let (t, step, end) = (stand.t[slot], stand.step[slot], slots.end[slot]);
+    (time - t).abs() <= step.abs() || (step == end - t && time == end)
 }
