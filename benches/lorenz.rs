@@ -84,7 +84,7 @@ fn figures(say: &dyn Fn(&str, &str, f64)) {
         };
         let start = Vector3::new(1.0, 1.0, 1.0);
         let [our5, their5, our8, their8] = best(
-            20,
+            100,
             [
                 &mut || ours(&DOPRI5),
                 &mut || {

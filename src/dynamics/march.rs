@@ -255,19 +255,26 @@ fn weigh<T: Real, V: Vector<T>, const C: usize, const N: usize>(
         inverse[i] = one / (atol + rtol * y[i].abs().at_least(state[i].abs()));
         i += 1;
     }
-    for (terms, square) in [scale.coarse, scale.error].into_iter().zip(&mut stand.squares) {
-        if terms.is_empty() {
-            continue;
-        }
-        let estimate = add(&[Pack::splat(T::zero()); N], step, &weighted(terms, &stand.stages, newest));
-        let mut sum = Pack::splat(T::zero());
-        let mut i = 0;
-        while i < N {
-            let scaled = estimate[i] * inverse[i];
-            sum = sum + scaled * scaled;
-            i += 1;
-        }
-        (sum * Pack::splat(T::of(1.0 / N as f64))).store(square);
-        store(&estimate, &mut stand.estimate);
+    if !scale.coarse.is_empty() {
+        let coarse = add(&[Pack::splat(T::zero()); N], step, &weighted(scale.coarse, &stand.stages, newest));
+        mean_square(&coarse, &inverse).store(&mut stand.squares[0]);
     }
+    let estimate = add(&[Pack::splat(T::zero()); N], step, &weighted(scale.error, &stand.stages, newest));
+    mean_square(&estimate, &inverse).store(&mut stand.squares[1]);
+    store(&estimate, &mut stand.estimate);
+}
+
+#[inline(always)]
+fn mean_square<T: Real, V: Vector<T>, const C: usize, const N: usize>(
+    x: &[Pack<T, V, C>; N],
+    inverse: &[Pack<T, V, C>; N],
+) -> Pack<T, V, C> {
+    let mut sum = Pack::splat(T::zero());
+    let mut i = 0;
+    while i < N {
+        let scaled = x[i] * inverse[i];
+        sum = sum + scaled * scaled;
+        i += 1;
+    }
+    sum * Pack::splat(T::of(1.0 / N as f64))
 }

@@ -29,13 +29,15 @@ impl<T> Deref for Aligned<T> {
 
     #[inline(always)]
     fn deref(&self) -> &[T] {
-        &self.room[self.first..][..self.len]
+        // SAFETY: the room, whose length never changes, holds `first + len` numbers.
+        unsafe { std::slice::from_raw_parts(self.room.as_ptr().add(self.first), self.len) }
     }
 }
 
 impl<T> DerefMut for Aligned<T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.room[self.first..][..self.len]
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.room.as_mut_ptr().add(self.first), self.len) }
     }
 }
