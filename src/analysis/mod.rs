@@ -24,8 +24,10 @@ mod dimension;
 mod interval;
 mod ledger;
 pub mod net;
+pub mod rest;
 mod run;
 mod spectrum;
+pub mod stability;
 mod stepped;
 mod suited;
 #[cfg(test)]

@@ -128,6 +128,30 @@ impl Tableau {
         states.last().copied().unwrap_or_default()
     }
 
+    /// What one step multiplies a mode of eigenvalue λ by, at most, with `z = hλ`: the size of [`stability`](Self::stability)
+    /// at `z`. Of a partitioned method it is the spectral radius of its step for `q' = p, p' = λ² q`, whose eigenvalues are
+    /// λ and −λ.
+    pub fn growth(&self, z: Complex<f64>) -> f64 {
+        let Kind::Partitioned(momenta) = self.kind else { return self.stability(z).norm() };
+        let square = z * z;
+        let column = |start: [Complex<f64>; 2]| {
+            let mut slopes: Vec<[Complex<f64>; 2]> = Vec::with_capacity(self.stages());
+            let mut state = start;
+            for (row, other) in self.a.iter().zip(momenta) {
+                let ([mut q, mut p], known) = (start, &slopes);
+                row.iter().zip(known).for_each(|(&a, k)| q += k[0] * a);
+                other.iter().zip(known).for_each(|(&a, k)| p += k[1] * a);
+                state = [q, p];
+                slopes.push([p, square * q]);
+            }
+            state
+        };
+        let (zero, one) = (Complex::new(0.0, 0.0), Complex::new(1.0, 0.0));
+        let ([a, c], [b, d]) = (column([one, zero]), column([zero, one]));
+        let (half, root) = ((a + d) * 0.5, ((a - d) * (a - d) * 0.25 + b * c).sqrt());
+        (half + root).norm().max((half - root).norm())
+    }
+
     /// How far the stability region reaches along the negative real axis; infinite where no end is found.
     pub fn real_stability_limit(&self) -> f64 {
         let stable = |x: f64| self.stability(Complex::new(-x, 0.0)).norm() <= 1.0 + 1e-9;
