@@ -5,7 +5,7 @@ use flowmap::models::sequence::{
     Example, ModelTape, Motifs, Pooling, Readout, RecurrentEncoder, SequenceEncoder, SequenceModel, Target,
 };
 use flowmap::nn::{Activation, Convolution, Mlp, Schedule};
-use flowmap::plot::{LearningFigure, LearningPanel, learning_figure};
+use flowmap::plot::{Line, LinesFigure, LinesPanel, lines_figure};
 use flowmap::solve::map_parts;
 use flowmap::train::{Growth, SequenceTrainer, SequenceTraining};
 use rand::SeedableRng;
@@ -38,8 +38,8 @@ impl Learned {
         self.measure.last().copied().unwrap_or(f64::NAN)
     }
 
-    pub fn curve(&self) -> (String, Vec<f64>, Vec<f64>) {
-        (self.name.clone(), self.steps.clone(), self.measure.clone())
+    pub fn curve(&self) -> Line {
+        Line::solid(self.name.clone(), self.steps.clone(), self.measure.clone())
     }
 }
 
@@ -155,9 +155,14 @@ fn score(target: &Target<f32>, found: &[f32]) -> (f64, f64) {
     }
 }
 
+/// A measure by training step, and values to compare with.
+pub fn panel(measure: String, logarithmic: bool, lines: Vec<Line>, levels: Vec<(String, f64)>) -> LinesPanel {
+    LinesPanel { x: "training step".into(), y: measure, logarithmic, lines, levels, ..LinesPanel::default() }
+}
+
 /// Writes the figure under `out/`.
-pub fn figure(name: &str, title: &str, panels: Vec<LearningPanel>) -> flowmap::Result<()> {
-    let svg = learning_figure(&LearningFigure { title: title.into(), panels })?;
+pub fn figure(name: &str, title: &str, panels: Vec<LinesPanel>) -> flowmap::Result<()> {
+    let svg = lines_figure(&LinesFigure { title: title.into(), panels, remarks: Vec::new() })?;
     let path = std::path::Path::new("out").join(format!("{name}.svg"));
     std::fs::create_dir_all("out").map_err(|source| flowmap::Error::File {
         path: "out".into(),
