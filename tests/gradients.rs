@@ -41,21 +41,24 @@ fn rates_agree(found: &Value) -> bool {
 fn a_real_net_loses_its_gradient_at_the_rate_of_its_exponent() {
     let folder = Folder::new();
     let (weights, inputs) = (data("silero_vad_16k_lstm.safetensors"), data("silero_vad_16k_input_400.npy"));
-    let options = ["--rnn", &weights, "--inputs", &inputs, "--warmup", "50", "--lags", "120"];
+    let options = ["--rnn", &weights, "--inputs", &inputs, "--warmup", "50"];
     let net = gradients(&folder, &options);
     assert!(rates_agree(&net), "{} {}", net["measured_rate"], net["predicted_rate"]);
     assert_eq!((net["steps"].as_u64(), net["unit"].as_str()), (Some(350), Some("nats per step")));
-    assert_eq!((net["threshold"].as_f64(), net["horizon_kind"].as_str()), (Some(1e-3), Some("measured")));
-    let horizon = net["horizon"].as_f64().unwrap() as usize;
-    let (norms, lags) = (numbers(&net["backward_norms"]), numbers(&net["lags"]));
-    assert_eq!((lags.len(), lags[0], lags[119]), (120, 1.0, 120.0));
-    // From the horizon on every norm is below, and the one before is not.
-    assert!(norms[horizon - 1..].iter().all(|norm| *norm < 1e-3) && norms[horizon - 2] >= 1e-3);
+    assert_eq!((net["threshold"].as_f64(), net["horizon_kind"].as_str()), (Some(1e-3), Some("extrapolated")));
+    assert!(net["horizon"].as_f64().unwrap() > 262.0);
+    let lags = numbers(&net["lags"]);
+    assert_eq!((lags.len(), lags[0], lags[261]), (262, 1.0, 262.0));
     let (max, min) = (numbers(&net["log_singular_max"]), numbers(&net["log_singular_min"]));
     assert!(max.iter().zip(&min).all(|(max, min)| max > min));
     let rank = numbers(&net["effective_rank"]);
-    assert!(rank.iter().all(|rank| (1.0..=256.0).contains(rank)) && rank[119] < rank[0]);
-    assert_eq!(folder.read("grad/gradients.csv").lines().count(), 121);
+    assert!(rank.iter().all(|rank| (1.0..=256.0).contains(rank)) && rank[261] < 0.1 * rank[0]);
+    assert_eq!(folder.read("grad/gradients.csv").lines().count(), 263);
+    // The same with a threshold that is reached: from the horizon on every norm is below, and the one before is not.
+    let near = gradients(&folder, &[&options[..], &["--threshold", "0.2", "--lags", "80"]].concat());
+    let (horizon, norms) = (near["horizon"].as_f64().unwrap() as usize, numbers(&near["backward_norms"]));
+    assert_eq!(near["horizon_kind"], "measured");
+    assert!(norms[horizon - 1..].iter().all(|norm| *norm < 0.2) && norms[horizon - 2] >= 0.2);
 }
 
 #[test]

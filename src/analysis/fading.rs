@@ -6,8 +6,6 @@ use crate::{Real, Result};
 
 /// Singular values take the cube of the dimensions in time at every lag.
 const MOST_DIMENSIONS: usize = 512;
-/// The share of the lags in which gradients still turn towards the leading direction, left out of the measured rate.
-const TURNING: u64 = 10;
 
 /// Gradients by lag.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +21,8 @@ pub struct Fading {
     pub predicted_error: f64,
     /// Slope of the logarithm of the norm over the lags of [`fitted`](Self::fitted), in nats per unit of time.
     pub measured: f64,
-    /// First and last of these lags: from a tenth of all on, as long as norms are not zero.
+    /// First and last of these lags: the second half of those with norms other than zero. Before, gradients still turn
+    /// towards the leading direction.
     pub fitted: [u64; 2],
 }
 
@@ -46,7 +45,7 @@ pub fn fading<T: Real>(system: &Stepped<T>, starts: &[Vec<T>], options: &Backwar
         SpectrumOptions { exponents: Some(1), seed: options.seed, ..SpectrumOptions::new(options.warmup, steps) };
     let spectrum = Run::new(system, starts, leading)?.finish()?;
     let last = norms.log_norms.iter().rposition(|log| log.is_finite()).unwrap_or(0) as u64;
-    let fitted = [lags.div_ceil(TURNING).min(last), last];
+    let fitted = [last.div_ceil(2), last];
     let measured = norms.rate(fitted[0] as usize..=fitted[1] as usize) / system.duration();
     let (predicted, predicted_error) = (spectrum.exponents[0], spectrum.standard_errors[0]);
     Ok(Fading { norms, products, predicted, predicted_error, measured, fitted })
@@ -80,8 +79,12 @@ mod tests {
         assert!((found.predicted + 0.0254163).abs() < 0.01, "{}", found.predicted);
         assert!((found.measured - found.predicted).abs() < 0.005, "{} {}", found.measured, found.predicted);
         assert_eq!(found.products.len(), 400);
+        assert!(found.products.iter().all(|values| values.logs.is_sorted_by(|a, b| a >= b)));
+        // From one end, no gradient outgrows the largest singular value, or falls below the smallest.
+        let options = BackwardOptions { ends: 1, ..BackwardOptions::new(50) };
+        let found = fading(&Stepped::map(&map, &[]), &[vec![0.0; 20]], &options).unwrap();
         for (values, norm) in found.products.iter().zip(&found.norms.log_norms[1..]) {
-            assert!(values.logs[0] > *norm && values.logs.is_sorted_by(|a, b| a >= b));
+            assert!(values.logs[0] > *norm && values.logs[19] < *norm);
         }
     }
 
@@ -107,14 +110,14 @@ mod tests {
         let system = Stepped::map(&cell, &params).driven(Drive::Sequences(rows.iter().map(Vec::as_slice).collect()));
         let found = fading(&system, &[vec![0.0; 5], vec![0.0; 5]], &BackwardOptions::new(30)).unwrap();
         assert_eq!((found.norms.count, found.products.len()), (2 * 8 * 8, 30));
-        assert_eq!(found.fitted, [3, 30]);
+        assert_eq!(found.fitted, [15, 30]);
     }
 
     #[test]
     fn gradients_that_die_are_fitted_as_long_as_they_live() {
         let map = fixed(3, vec![0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
         let found = fading(&Stepped::map(&map, &[]), &[vec![0.0; 3]], &BackwardOptions::new(20)).unwrap();
-        assert_eq!(found.fitted, [2, 2]);
-        assert!(found.measured.is_nan() && found.predicted == f64::NEG_INFINITY, "{found:?}");
+        assert_eq!(found.fitted, [1, 2]);
+        assert!(found.predicted == f64::NEG_INFINITY, "{found:?}");
     }
 }

@@ -40,9 +40,10 @@ impl SingularValues {
     /// there are (Roy & Vetterli 2007, EUSIPCO, sec. 2); 0 where all are zero.
     pub fn effective_rank(&self) -> f64 {
         let Some(&largest) = self.logs.first().filter(|log| **log > f64::NEG_INFINITY) else { return 0.0 };
-        let sizes = || self.logs.iter().map(|log| (log - largest).exp()).filter(|size| *size > 0.0);
+        let sizes = || self.logs.iter().map(|log| (log - largest).exp());
         let sum: f64 = sizes().sum();
-        sizes().map(|size| -size / sum * (size / sum).ln()).sum::<f64>().exp()
+        let shares = sizes().map(|size| size / sum).filter(|share| *share > 0.0);
+        shares.map(|share| -share * share.ln()).sum::<f64>().exp()
     }
 }
 
@@ -273,6 +274,10 @@ mod tests {
             assert!(values.status[1..].iter().all(|status| *status != Status::Resolved), "{values:?}");
             assert!((values.effective_rank() - 1.0).abs() < 1e-12);
         }
+        // A share may be below the least number.
+        let logs = vec![0.0, 0.0, -744.9, f64::NEG_INFINITY];
+        let few = SingularValues { lag: 1, status: vec![Status::Resolved; 4], logs };
+        assert!((few.effective_rank() - 2.0).abs() < 1e-12);
         let none = fixed(2, vec![0.0; 4]);
         let none = singular_values(&Stepped::map(&none, &[]), &[0.0; 2], 2, &[2], 0).unwrap();
         assert_eq!(none[0].status, [Status::MinusInfinity; 2]);

@@ -313,7 +313,8 @@ pub struct LyapunovArgs {
 ///
 /// Random gradients by the last state are pulled back step by step, from several ends, and their norm is taken at every
 /// lag; so are all singular values of the product of the Jacobians. Beside the measured rate stands the leading Lyapunov
-/// exponent of the same steps, which predicts it. The horizon is the lag from which on the norm stays below the threshold.
+/// exponent of the same steps, which predicts it once gradients have turned: the rate is that of the second half of the lags.
+/// The horizon is the lag from which on the norm stays below the threshold.
 /// Of a net that runs in both directions each is measured, unless --direction names one.
 ///
 /// Writes gradients.json, gradients.csv and gradients.svg.
@@ -327,7 +328,8 @@ Examples, from the repository's root:
 pub struct GradientsArgs {
     #[command(flatten)]
     pub source: SourceArgs,
-    /// Steps that gradients are pulled back [default: half of the inputs after the warm-up, 400 without inputs]
+    /// Steps that gradients are pulled back [default: three quarters of the inputs after the warm-up, at most 400; 400 without
+    /// inputs]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub lags: Option<u64>,
     /// Steps before the first that is pulled through [default: enough for the system; 0 for a net under inputs]

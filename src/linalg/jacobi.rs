@@ -5,6 +5,8 @@ use super::vector::Vector;
 
 /// Rows this near to orthogonal, in units of rounding and of the root of their length, are left as they are.
 const ORTHOGONAL: f64 = 8.0;
+/// Below this square of a row's length the closed form for it has lost too many digits.
+const CANCELLED: f64 = 0.1;
 /// Passes over all pairs; some six are usual.
 const MOST_PASSES: usize = 60;
 
@@ -32,10 +34,11 @@ impl Kernel<f64> for Jacobi<'_> {
     #[inline(always)]
     fn run<V: Vector<f64>>(self) {
         let Self { rows, logs, width } = self;
-        rows.chunks_exact_mut(width).zip(logs.iter_mut()).for_each(|(row, log)| unit(row, log));
         let enough = ORTHOGONAL * f64::EPSILON * (width as f64).sqrt();
-        let mut order: Vec<usize> = (0..logs.len()).filter(|&i| logs[i] > f64::NEG_INFINITY).collect();
+        let mut order: Vec<usize> = (0..logs.len()).collect();
         for _ in 0..MOST_PASSES {
+            rows.chunks_exact_mut(width).zip(logs.iter_mut()).for_each(|(row, log)| unit(row, log));
+            order.retain(|&i| logs[i] > f64::NEG_INFINITY);
             // From the largest down: then a pass that rotates little has also sorted.
             order.sort_by(|&a, &b| logs[b].total_cmp(&logs[a]));
             let mut rotated = false;
@@ -51,7 +54,7 @@ impl Kernel<f64> for Jacobi<'_> {
     }
 }
 
-/// Makes two rows orthogonal, unless they are.
+/// Makes two unit rows orthogonal, unless they are.
 #[inline(always)]
 fn rotate(rows: &mut [f64], logs: &mut [f64], width: usize, (p, q): (usize, usize), enough: f64) -> bool {
     let (p, q) = if logs[p] >= logs[q] { (p, q) } else { (q, p) };
@@ -59,37 +62,47 @@ fn rotate(rows: &mut [f64], logs: &mut [f64], width: usize, (p, q): (usize, usiz
     let (low, high) = (&mut first[p.min(q) * width..][..width], &mut second[..width]);
     let (large, small) = if p < q { (low, high) } else { (high, low) };
     let cosine = dot(large, small);
-    // A row that vanished stays zero.
     if cosine.abs() <= enough || logs[q] == f64::NEG_INFINITY {
         return false;
     }
     // Rutishauser's rotation with the tangent t = τρ written in the ratio ρ ≤ 1 of the sizes: nothing in it overflows.
     let ratio = (logs[q] - logs[p]).exp();
     let apart = 1.0 - ratio * ratio;
-    let tau = -2.0 * cosine / (apart + (apart * apart + 4.0 * cosine * cosine * ratio * ratio).sqrt());
+    let root = (apart * apart + 4.0 * cosine * cosine * ratio * ratio).sqrt();
+    let tau = -2.0 * cosine / (apart + root);
     let back = -tau * ratio * ratio;
-    let scale = -0.5 * (tau * tau * ratio * ratio).ln_1p();
-    for (x, y) in large.iter_mut().zip(small.iter_mut()) {
-        let (a, b) = (*x, *y);
-        *x = a + back * b;
-        *y = b + tau * a;
+    let turned = -0.5 * (tau * tau * ratio * ratio).ln_1p();
+    let lengths = [1.0 + back * (2.0 * cosine + back), 1.0 + tau * (2.0 * cosine + tau)];
+    if lengths[1] > CANCELLED {
+        let [x_scale, y_scale] = lengths.map(|square| 1.0 / square.sqrt());
+        for (x, y) in large.iter_mut().zip(small.iter_mut()) {
+            let (a, b) = (*x, *y);
+            *x = (a + back * b) * x_scale;
+            *y = (b + tau * a) * y_scale;
+        }
+        logs[p] += turned - x_scale.ln();
+        logs[q] += turned - y_scale.ln();
+    } else {
+        for (x, y) in large.iter_mut().zip(small.iter_mut()) {
+            let (a, b) = (*x, *y);
+            *x = a + back * b;
+            *y = b + tau * a;
+        }
+        logs[p] += turned;
+        logs[q] += turned;
+        unit(large, &mut logs[p]);
+        unit(small, &mut logs[q]);
     }
-    logs[p] += scale;
-    logs[q] += scale;
-    unit(large, &mut logs[p]);
-    unit(small, &mut logs[q]);
     true
 }
 
-/// Makes a row a unit vector and moves its length to its logarithm.
+/// Makes a row a unit vector and moves its length to its logarithm; −∞ for a row of zeros.
 #[inline(always)]
 fn unit(row: &mut [f64], log: &mut f64) {
     let length = dot(row, row).sqrt();
     *log += length.ln();
     if length > 0.0 {
         row.iter_mut().for_each(|x| *x /= length);
-    } else {
-        *log = f64::NEG_INFINITY;
     }
 }
 

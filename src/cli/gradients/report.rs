@@ -77,7 +77,7 @@ pub struct Part {
     pub warmup: u64,
     pub steps: u64,
     pub starts: usize,
-    pub ends: u64,
+    pub ends: usize,
     pub cotangents: usize,
     #[serde(skip)]
     pub title: String,
@@ -133,7 +133,7 @@ impl Part {
             warmup: options.warmup,
             steps,
             starts: subject.starts.len(),
-            ends: options.ends,
+            ends: norms.count / (subject.starts.len() * options.cotangents),
             cotangents: options.cotangents,
             title: subject.title.clone(),
             products: fading.products,
