@@ -68,32 +68,40 @@ fn rotate(rows: &mut [f64], logs: &mut [f64], width: usize, (p, q): (usize, usiz
     // Rutishauser's rotation with the tangent t = τρ written in the ratio ρ ≤ 1 of the sizes: nothing in it overflows.
     let ratio = (logs[q] - logs[p]).exp();
     let apart = 1.0 - ratio * ratio;
+    // Between rows of different size it counts by its square only.
+    if cosine * cosine <= f64::EPSILON * apart {
+        return false;
+    }
     let root = (apart * apart + 4.0 * cosine * cosine * ratio * ratio).sqrt();
     let tau = -2.0 * cosine / (apart + root);
     let back = -tau * ratio * ratio;
     let turned = -0.5 * (tau * tau * ratio * ratio).ln_1p();
     let lengths = [1.0 + back * (2.0 * cosine + back), 1.0 + tau * (2.0 * cosine + tau)];
     if lengths[1] > CANCELLED {
-        let [x_scale, y_scale] = lengths.map(|square| 1.0 / square.sqrt());
-        for (x, y) in large.iter_mut().zip(small.iter_mut()) {
-            let (a, b) = (*x, *y);
-            *x = (a + back * b) * x_scale;
-            *y = (b + tau * a) * y_scale;
-        }
+        let (x_scale, y_scale) = (1.0 / lengths[0].sqrt(), 1.0 / lengths[1].sqrt());
+        combine(large, small, [x_scale, back * x_scale], [tau * y_scale, y_scale]);
         logs[p] += turned - x_scale.ln();
         logs[q] += turned - y_scale.ln();
     } else {
-        for (x, y) in large.iter_mut().zip(small.iter_mut()) {
-            let (a, b) = (*x, *y);
-            *x = a + back * b;
-            *y = b + tau * a;
-        }
+        combine(large, small, [1.0, back], [tau, 1.0]);
         logs[p] += turned;
         logs[q] += turned;
         unit(large, &mut logs[p]);
         unit(small, &mut logs[q]);
     }
     true
+}
+
+/// Two rows become two sums of them.
+#[inline(always)]
+fn combine(a: &mut [f64], b: &mut [f64], first: [f64; 2], second: [f64; 2]) {
+    let count = a.len().min(b.len());
+    let (a, b) = (&mut a[..count], &mut b[..count]);
+    for k in 0..count {
+        let (x, y) = (a[k], b[k]);
+        a[k] = first[0] * x + first[1] * y;
+        b[k] = second[0] * x + second[1] * y;
+    }
 }
 
 /// Makes a row a unit vector and moves its length to its logarithm; −∞ for a row of zeros.
@@ -111,15 +119,24 @@ const SUMS: usize = 16;
 
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (count, mut at) = (a.len().min(b.len()), 0);
     let mut sums = [0.0; SUMS];
-    let (whole, other) = (a.chunks_exact(SUMS), b.chunks_exact(SUMS));
-    let rest: f64 = whole.remainder().iter().zip(other.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in whole.zip(other) {
+    while at + SUMS <= count {
+        let (x, y) = (&a[at..at + SUMS], &b[at..at + SUMS]);
         for k in 0..SUMS {
             sums[k] += x[k] * y[k];
         }
+        at += SUMS;
     }
-    rest + sums.iter().sum::<f64>()
+    let mut sum = 0.0;
+    while at < count {
+        sum += a[at] * b[at];
+        at += 1;
+    }
+    for part in sums {
+        sum += part;
+    }
+    sum
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `gradients.svg`.
 
 use super::super::console::short;
-use super::report::{Part, Report, reach};
+use super::report::{Part, Report};
 use crate::Result;
 use crate::analysis::Status;
 use crate::analysis::horizon::Reached;
@@ -9,8 +9,8 @@ use crate::io::OutputFolder;
 use crate::plot::{Line, LinesFigure, LinesPanel, Look, lines_figure};
 use std::f64::consts::LN_10;
 
-/// Singular values drawn: the first and the last, and between them powers of two.
-const MOST_LINES: usize = 7;
+/// Singular values drawn, evenly on a logarithmic scale of their numbers: more have no colours of their own.
+const MOST_LINES: usize = 4;
 
 /// Norms with the predicted slope, and singular values, against lag; a pair of panels for each direction.
 ///
@@ -21,10 +21,13 @@ pub fn write(folder: &OutputFolder, report: &Report) -> Result<()> {
     let mut remarks = Vec::new();
     for part in report.parts() {
         let of = if both { format!("{}: ", part.direction()) } else { String::new() };
-        let horizon = part.horizon();
-        remarks.push(format!("{of}falls below {} of the norm at lag 0: {}", short(part.threshold), reach(&horizon)));
-        let (measured, predicted) = (short(part.measured_rate), short(part.predicted_rate));
-        remarks.push(format!("{of}rate {measured}, predicted {predicted} {}", part.unit));
+        remarks.push(match part.horizon_kind {
+            Reached::Measured => format!("{of}horizon {} steps", short(part.horizon)),
+            Reached::Extrapolated => format!("{of}horizon some {} steps", short(part.horizon)),
+            Reached::Never => format!("{of}no horizon"),
+        });
+        remarks.push(format!("{of}measured rate {:.4}", part.measured_rate));
+        remarks.push(format!("{of}predicted rate {:.4}", part.predicted_rate));
     }
     let figure = LinesFigure {
         title: report.first.title.clone(),
@@ -51,7 +54,7 @@ fn panels(part: &Part, both: bool) -> Vec<LinesPanel> {
     ];
     let reached = [part.horizon(), part.precision_horizon()];
     let levels = reached.iter().filter(|horizon| horizon.reached == Reached::Measured);
-    let levels = levels.map(|h| (format!("{} of it", short(h.threshold)), h.threshold.log10())).collect();
+    let levels = levels.map(|h| (format!("threshold {}", short(h.threshold)), h.threshold.log10())).collect();
     if part.products.is_empty() {
         let y = format!("log10 of the share of the norm at lag 0{of}");
         return vec![LinesPanel { x, y, levels, lines, ..LinesPanel::default() }];

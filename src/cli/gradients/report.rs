@@ -253,7 +253,7 @@ impl Report {
 }
 
 /// A horizon in words.
-pub fn reach(horizon: &Horizon) -> String {
+fn reach(horizon: &Horizon) -> String {
     match horizon.reached {
         Reached::Measured => format!("{} steps", short(horizon.lag)),
         Reached::Extrapolated => format!("{} steps, extrapolated", short(horizon.lag)),

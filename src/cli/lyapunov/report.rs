@@ -113,7 +113,7 @@ impl Report {
             sum_expected: spectrum.is_complete().then_some(subject.sum.or(by_rule)).flatten(),
             checks: checks.to_vec(),
             wall_seconds,
-            title: subject.title.clone(),
+            title: format!("{}, {} exponents", subject.title, subject.source["exponents"].as_str().unwrap_or_default()),
         }
     }
 
@@ -147,8 +147,7 @@ impl Report {
         let mut line = |what: &str, words: String| {
             let _ = writeln!(text, "{what:<11} {words}");
         };
-        let kind = self.source["exponents"].as_str().unwrap_or_default();
-        line("exponents", format!("{kind}, {}, of {}", self.unit, self.title));
+        line("exponents", format!("{}, in {}", self.title, self.unit));
         for (i, x) in self.exponents.iter().enumerate().take(MOST_TOLD) {
             let mark = match (self.status[i], self.neutral[i]) {
                 (Status::BelowPrecision, _) => "  hidden by rounding: at most this",

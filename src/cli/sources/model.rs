@@ -57,7 +57,7 @@ pub fn measure<M: Measure>(folder: &Path, args: &SourceArgs, common: &Common, wi
             "kind": "model", "name": folder, "model": "neural-ode", "method": method.name,
             "exponents": if timed { "conditional" } else { "autonomous" }, "start": start, "time_unit": unit,
         }),
-        title: format!("{}: exponents of the fitted model", folder.display()),
+        title: format!("{}: the fitted model", folder.display()),
         usual: Usual { warmup, steps, exponents: None },
         rules: vec![SumRule::determinant(&stepped), SumRule::divergence(field, params, step)],
         sum: None,

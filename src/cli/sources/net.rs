@@ -92,7 +92,7 @@ pub fn measure<T: Real, M: Measure>(
         "exponents": what,
     });
     let file = path.file_name().unwrap_or_default().to_string_lossy();
-    let title = format!("{file}: {what} exponents of {} {} units", layers.hidden, layers.kind);
+    let title = format!("{file}: {} {} units", layers.hidden, layers.kind);
     with.measure(Subject {
         stepped: &stepped,
         starts,
