@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 /// Systems that evolve in time: fits Neural ODEs to irregular series, predicts with them, simulates named systems, and
-/// measures Lyapunov spectra of systems, recurrent nets and fitted models.
+/// measures Lyapunov spectra of systems, recurrent nets and fitted models, and says which method is stable at which step.
 #[derive(Debug, Parser)]
 #[command(name = "flowmap", version, max_term_width = 110)]
 #[command(after_help = "\
@@ -15,6 +15,7 @@ Examples, from the repository's root:
   flowmap predict out/fit --at 1921:1930:0.1
   flowmap simulate --system lorenz63
   flowmap lyapunov --system lorenz63
+  flowmap stability --system pendulum
 
 Exit codes: 0 done, 1 the computation failed, 2 bad input or usage.")]
 pub struct Cli {
@@ -52,6 +53,7 @@ pub enum Command {
     Predict(PredictArgs),
     Simulate(SimulateArgs),
     Lyapunov(LyapunovArgs),
+    Stability(StabilityArgs),
     Systems(SystemsArgs),
     Inspect(InspectArgs),
 }
@@ -405,6 +407,48 @@ pub enum Direction {
 pub enum Precision {
     F32,
     F64,
+}
+
+/// Says which method is stable at which step, on a named system, a linear one, or a fitted model.
+///
+/// Where a point of rest attracts, a step is stable if the spectral radius of its Jacobian there is below 1; the limit is
+/// predicted from the eigenvalues and the method's stability function, and measured by bisection on trajectories. Where
+/// none does, the limit is the largest step that stays within 0.1 standard deviations of the accurate trajectory.
+///
+/// Writes stability.json, stability.csv, eigenvalues.csv, stability.svg and trajectories.svg.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("stepped").required(true).args(["system", "matrix", "model"]))]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap stability --system pendulum
+  flowmap stability --system stiff-linear --methods euler,rk4,implicit-euler --steps 0.001,0.0019,0.0021,0.01
+  flowmap stability --system van-der-pol --set mu=100
+  flowmap stability --model out/fit        (after `flowmap fit data/lynx_hare.csv`)")]
+pub struct StabilityArgs {
+    /// A named flow; `flowmap systems` lists them
+    #[arg(long, value_name = "NAME", help_heading = "What is stepped")]
+    pub system: Option<String>,
+    /// A square matrix A, of the flow y' = A y: a CSV file of numbers under a header, or an npy array
+    #[arg(long, value_name = "A.csv|A.npy", value_hint = ValueHint::FilePath, help_heading = "What is stepped")]
+    pub matrix: Option<PathBuf>,
+    /// The folder of a fitted model
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "What is stepped")]
+    pub model: Option<PathBuf>,
+    /// A parameter of the system; may come several times
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true, conflicts_with_all = ["matrix", "model"])]
+    pub set: Vec<String>,
+    /// The start, one number a component [default: the usual one; ones for a matrix; a model's first]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', allow_hyphen_values = true)]
+    pub start: Option<Vec<f64>>,
+    /// Methods, as `flowmap simulate --help` names them [default: some explicit and implicit ones]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub methods: Option<Vec<String>>,
+    /// Steps to look at, in units of time [default: some about the shortest and the longest limit]
+    #[arg(long, value_name = "X,…", value_delimiter = ',', allow_negative_numbers = true)]
+    pub steps: Option<Vec<f64>>,
+    /// How long trajectories are [default: one that shows what the system does; that of a model's data]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub span: Option<f64>,
 }
 
 /// Lists the named systems, or says what is known of one: parameters, equations and Lyapunov exponents. Writes no file.

@@ -5,10 +5,11 @@ use super::super::console::Console;
 use super::super::simulate;
 use super::{Subject, Usual, finish};
 use crate::analysis::audit::{self, SumRule};
+use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, near};
+use crate::dynamics::Field;
 use crate::dynamics::systems::{Instance, Kind};
-use crate::dynamics::{Component, Field};
-use crate::solve::{self, ImplicitStepMap, StepMap, Tableau};
+use crate::solve;
 use crate::{Error, Result};
 use serde_json::json;
 
@@ -51,14 +52,6 @@ pub fn measure(name: &str, args: &LyapunovArgs, common: &Common, console: &Conso
             with(&instance, start, &stepped, Some(field), method.name, args, common, console)
         }
     }
-}
-
-/// A step of any method.
-pub fn step_map<'a>(field: Field<'a, f64>, method: &Tableau, step: f64) -> Result<Box<dyn Component<f64> + 'a>> {
-    if method.is_implicit() {
-        return Ok(Box::new(ImplicitStepMap::new(field, method, step)?));
-    }
-    Ok(Box::new(StepMap::new(field, method, step)?))
 }
 
 #[allow(clippy::too_many_arguments, reason = "the parts of one description")]
