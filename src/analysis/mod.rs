@@ -21,6 +21,7 @@ pub mod audit;
 mod blocking;
 mod checkpoint;
 mod dimension;
+pub mod horizon;
 mod interval;
 mod ledger;
 pub mod net;
@@ -29,6 +30,7 @@ mod run;
 mod spectrum;
 pub mod stability;
 mod stepped;
+mod stretch;
 mod suited;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,6 @@
 mod errors;
 mod exact;
 mod flows;
-mod kit;
+pub mod kit;
 mod nets;
 mod states;
