@@ -1,5 +1,7 @@
 //! What the examples with sequences share: one loop for every model, a test on sequences kept apart, a figure.
 
+#![allow(dead_code, reason = "each example uses its part")]
+
 #[path = "../lesson/mod.rs"]
 mod lesson;
 
@@ -65,7 +67,6 @@ pub fn recurrent(kind: Kind, hidden: usize, inputs: usize, bidirectional: bool, 
 }
 
 /// A bag of motifs.
-#[allow(dead_code, reason = "not every example compares with one")]
 pub fn motifs(inputs: usize, filters: usize, kernel: usize) -> Motifs {
     Motifs { convolution: Convolution { inputs, filters, kernel }, pooling: Pooling::Max }
 }
@@ -162,7 +163,6 @@ pub fn panel(measure: String, logarithmic: bool, lines: Vec<Line>, levels: Vec<(
 }
 
 /// One-hot inputs of letters of an alphabet.
-#[allow(dead_code, reason = "the adding problem has numbers")]
 pub fn one_hot(letters: &[usize], alphabet: usize) -> Vec<f32> {
     let mut inputs = vec![0.0; letters.len() * alphabet];
     letters.iter().enumerate().for_each(|(at, &letter)| inputs[at * alphabet + letter] = 1.0);
