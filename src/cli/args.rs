@@ -372,6 +372,26 @@ pub struct NetArgs {
     pub precision: Precision,
 }
 
+impl NetArgs {
+    /// The first option that is given and means something to nets alone.
+    pub fn given(&self) -> Option<&'static str> {
+        [
+            ("--inputs", !self.inputs.is_empty()),
+            ("--constant-input", self.constant_input.is_some()),
+            ("--feed-back", self.feed_back.is_some()),
+            ("--prefix", self.prefix.is_some()),
+            ("--cell", self.cell.is_some()),
+            ("--gates", self.gates != Gates::Pytorch),
+            ("--layer", self.layer.is_some()),
+            ("--direction", self.direction.is_some()),
+            ("--h0", self.h0.is_some()),
+            ("--precision", self.precision != Precision::F64),
+        ]
+        .into_iter()
+        .find_map(|(option, given)| given.then_some(option))
+    }
+}
+
 /// Steps between factorisations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interval {

@@ -52,6 +52,14 @@ struct Usual {
 /// # Errors
 /// If an input cannot be used or nothing can be written; a state that could not be followed.
 pub fn run(args: &LyapunovArgs, common: &Common, console: &Console) -> Result<()> {
+    if let (None, Some(option)) = (&args.rnn, args.net.given()) {
+        let what = format!("{option} is for recurrent nets, and none is given");
+        return Err(Error::config(what, "leave it out, or name a net with --rnn"));
+    }
+    if let Some(step) = args.step.filter(|step| !(*step > 0.0)) {
+        let what = format!("--step is {step}, and exponents are those of going forward in time");
+        return Err(Error::config(what, "give a positive number"));
+    }
     match (&args.system, &args.rnn, &args.model) {
         (Some(name), _, _) => system::measure(name, args, common, console),
         (_, Some(path), _) if args.net.precision == Precision::F32 => net::measure::<f32>(path, args, common, console),
@@ -67,8 +75,8 @@ fn finish<T: Real>(mut subject: Subject<T>, args: &LyapunovArgs, common: &Common
     let seed = common.seed.unwrap_or(0);
     let options = options(&subject, args, seed);
     let settings = json!({
-        "source": subject.source, "options": format!("{options:?}"), "starts": subject.starts.len(),
-        "precision": T::NAME,
+        "source": subject.source, "options": format!("{options:?}"), "clock": format!("{:?}", subject.stepped.clock),
+        "numbers": subject.stepped.fingerprint(&subject.starts), "precision": T::NAME,
     })
     .to_string();
     let mut run = Run::new(subject.stepped, &subject.starts, options)?;
@@ -85,9 +93,14 @@ fn finish<T: Real>(mut subject: Subject<T>, args: &LyapunovArgs, common: &Common
         console.say(format_args!("{:<11} step {} of {}", "resumed at", run.step(), run.end()));
     }
     let stopped = walk(&mut run, &folder, &settings, Duration::from_secs_f64(args.checkpoint_every), console)?;
+    if stopped == Stopped::Interrupted && run.step() <= run.warmup() {
+        console.say("interrupted before a step was counted; go on with --resume");
+        return Ok(());
+    }
     let spectrum = run.spectrum();
     let rules = std::mem::take(&mut subject.rules);
-    let checks = checks(&run, &subject, rules, &spectrum)?;
+    // Whoever interrupts a run does not wait for its steps to be gone over again.
+    let checks = if stopped == Stopped::Interrupted { Vec::new() } else { checks(&run, &subject, rules, &spectrum)? };
     let report = Report::new(&subject, args, &run, &spectrum, &checks, stopped, (seed, begun.elapsed().as_secs_f64()));
     json::write(&folder.file("spectrum.json"), &report)?;
     tables::write_spectrum(&folder, &spectrum)?;
