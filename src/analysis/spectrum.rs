@@ -18,6 +18,17 @@ pub enum Status {
     MinusInfinity,
 }
 
+impl Status {
+    /// As it is written in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::BelowPrecision => "below_precision",
+            Self::MinusInfinity => "minus_infinity",
+        }
+    }
+}
+
 /// Averages over the first steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TracePoint {

@@ -1,7 +1,7 @@
 //! Tables that commands write.
 
 use crate::Result;
-use crate::analysis::{Spectrum, Status};
+use crate::analysis::Spectrum;
 use crate::io::OutputFolder;
 use crate::io::table::{self, Cell};
 use crate::models::Prediction;
@@ -142,16 +142,11 @@ pub fn write_spectrum(folder: &OutputFolder, spectrum: &Spectrum) -> Result<()> 
         "finite_time_deviation",
     ];
     let rows = (0..spectrum.exponents.len()).map(|i| {
-        let status = match spectrum.status[i] {
-            Status::Resolved => "resolved",
-            Status::BelowPrecision => "below_precision",
-            Status::MinusInfinity => "minus_infinity",
-        };
         vec![
             Cell::Integer(i as i64 + 1),
             spectrum.exponents[i].into(),
             spectrum.standard_errors[i].into(),
-            status.into(),
+            spectrum.status[i].name().into(),
             if spectrum.neutral[i] { "true" } else { "false" }.into(),
             (spectrum.exponents[i] * spectrum.unit).into(),
             spectrum.between_starts[i].into(),

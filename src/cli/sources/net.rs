@@ -1,8 +1,8 @@
 //! Recurrent nets from files of weights.
 
-use super::super::args::{Common, Direction, Gates, LyapunovArgs, NetArgs};
+use super::super::args::{Common, Direction, Gates, NetArgs, SourceArgs};
 use super::super::console::Console;
-use super::{Subject, Usual, finish};
+use super::{Measure, Subject, Usual};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::net::{fed_back, layer_inputs, reversed};
 use crate::analysis::{Drive, Stepped, near};
@@ -26,18 +26,24 @@ struct Part<T> {
     backward: bool,
 }
 
-pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, console: &Console) -> Result<()> {
+/// Whether the net that is asked for runs in two directions, and none is chosen.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn runs_both_ways(args: &SourceArgs) -> Result<bool> {
+    let Some(path) = args.rnn.as_ref().filter(|_| args.net.direction.is_none()) else { return Ok(false) };
+    Ok(pytorch::read(path, &reading(&args.net)?)?.layers.bidirectional)
+}
+
+pub fn measure<T: Real, M: Measure>(
+    path: &Path,
+    args: &SourceArgs,
+    common: &Common,
+    console: &Console,
+    with: &M,
+) -> Result<M::Found> {
     let net = &args.net;
-    let reading = Reading {
-        prefix: net.prefix.clone(),
-        kind: net.cell.as_deref().map(str::parse).transpose()?,
-        gates: match net.gates {
-            Gates::Pytorch => GateOrder::PyTorch,
-            Gates::Keras => GateOrder::Keras,
-            Gates::Onnx => GateOrder::Onnx,
-        },
-    };
-    let loaded = pytorch::read(path, &reading)?;
+    let loaded = pytorch::read(path, &reading(net)?)?;
     loaded.notes.iter().for_each(|note| console.say(format_args!("note: {note}")));
     let part = part::<T>(&loaded, net)?;
     let start = start::<T>(net, part.stack.state())?;
@@ -87,23 +93,31 @@ pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, conso
     });
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     let title = format!("{file}: {what} exponents of {} {} units", layers.hidden, layers.kind);
-    finish(
-        Subject {
-            stepped: &stepped,
-            starts,
-            source,
-            title,
-            usual: Usual { warmup: if driven { 0 } else { WARMUP }, steps: STEPS, exponents: None },
-            rules,
-            sum: None,
-            zeros: 0,
-            pairs: None,
-            further: further(&part, sequences.first().map(Vec::as_slice), &constant, &start, net, args, seed),
+    with.measure(Subject {
+        stepped: &stepped,
+        starts,
+        source,
+        title,
+        usual: Usual { warmup: if driven { 0 } else { WARMUP }, steps: STEPS, exponents: None },
+        rules,
+        sum: None,
+        zeros: 0,
+        pairs: None,
+        further: further(&part, sequences.first().map(Vec::as_slice), &constant, &start, net, seed),
+        outputs: part.stack.output(),
+    })
+}
+
+fn reading(net: &NetArgs) -> Result<Reading> {
+    Ok(Reading {
+        prefix: net.prefix.clone(),
+        kind: net.cell.as_deref().map(str::parse).transpose()?,
+        gates: match net.gates {
+            Gates::Pytorch => GateOrder::PyTorch,
+            Gates::Keras => GateOrder::Keras,
+            Gates::Onnx => GateOrder::Onnx,
         },
-        args,
-        common,
-        console,
-    )
+    })
 }
 
 /// A single layer need not be gathered from a stack's state.
@@ -121,7 +135,6 @@ fn further<'a, T: Real>(
     constant: &[T],
     start: &[T],
     net: &NetArgs,
-    args: &LyapunovArgs,
     seed: u64,
 ) -> super::Further<'a> {
     if net.feed_back.is_some() {
@@ -130,14 +143,13 @@ fn further<'a, T: Real>(
     let wide = |x: &[T]| x.iter().map(|x| x.f64()).collect::<Vec<f64>>();
     let (stack, params, constant, start) = (part.stack.clone(), wide(&part.params), wide(constant), wide(start));
     let rows = rows.map(wide);
-    let warmup = args.warmup.unwrap_or(if rows.is_some() { 0 } else { WARMUP });
     Box::new(move |spectrum| {
         let drive = rows.as_ref().map_or(Drive::Constant(&constant), |rows| Drive::Sequences(vec![rows]));
         let stepped = Stepped::map(&stack, &params).driven(drive);
         let apart = (spectrum.steps / 10).max(1);
         vec![
             audit::leading(spectrum, &stepped, &start, spectrum.steps, seed),
-            audit::jacobian(&stepped, &start, warmup, apart, seed),
+            audit::jacobian(&stepped, &start, spectrum.warmup, apart, seed),
         ]
     })
 }
