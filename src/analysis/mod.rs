@@ -30,6 +30,7 @@ mod spectrum;
 pub mod stability;
 mod stepped;
 mod suited;
+pub mod sweep;
 #[cfg(test)]
 mod tests;
 mod walk;

@@ -15,6 +15,7 @@ mod report;
 mod settings;
 mod simulate;
 mod simulate_model;
+mod sweep;
 mod systems;
 mod tables;
 
@@ -49,6 +50,7 @@ fn in_threads(cli: &Cli, console: &Console) -> Result<()> {
         Command::Predict(args) => predict::run(args, &cli.common, console),
         Command::Simulate(args) => simulate::run(args, &cli.common, console),
         Command::Lyapunov(args) => lyapunov::run(args, &cli.common, console),
+        Command::Sweep(args) => sweep::run(args, &cli.common, console),
         Command::Systems(args) => systems::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
     };

@@ -1,4 +1,4 @@
-//! Figures as SVG text: fits, forecasts, training losses, trajectories and spectra.
+//! Figures as SVG text: fits, forecasts, training losses, trajectories, spectra and sweeps.
 //!
 //! A figure is a plain record of `f64` vectors; a function turns it into one SVG document, which the caller writes.
 //! Nothing here reads or writes files, prints, or panics on any numbers or names. Values that are not finite (or beyond
@@ -17,6 +17,7 @@ mod legend;
 mod loss;
 pub mod palette;
 mod spectrum;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -27,4 +28,5 @@ pub use fit::{Curve, FitFigure, FitPanel, FitSeries, Points, fit_figure};
 pub use learning::{LearningFigure, LearningPanel, learning_figure};
 pub use loss::{LossFigure, Stage, loss_figure};
 pub use spectrum::{ExponentMark, SpectrumFigure, spectrum_figure};
+pub use sweep::{SweepFigure, sweep_figure};
 pub use trajectory::{TrajectoryFigure, trajectory_figure};

@@ -6,3 +6,4 @@ mod flows;
 mod kit;
 mod nets;
 mod states;
+mod sweeps;

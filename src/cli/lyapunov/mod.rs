@@ -3,7 +3,7 @@
 mod model;
 mod net;
 mod report;
-mod system;
+pub mod system;
 
 use super::args::{Common, FrameKind, Interval, LyapunovArgs, Precision};
 use super::console::Console;

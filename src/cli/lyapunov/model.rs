@@ -2,9 +2,9 @@
 
 use super::super::args::{Common, LyapunovArgs};
 use super::super::console::Console;
-use super::system::step_map;
 use super::{Subject, Usual, finish};
 use crate::analysis::audit::{self, SumRule};
+use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, near, suited_step};
 use crate::models::Fitted;
 use crate::solve;
