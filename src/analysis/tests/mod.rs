@@ -2,6 +2,7 @@
 
 mod errors;
 mod exact;
+mod flossing;
 mod flows;
 mod kit;
 mod nets;
