@@ -18,6 +18,7 @@ mod simulate;
 mod simulate_model;
 mod sources;
 mod stability;
+mod sweep;
 mod systems;
 mod tables;
 
@@ -54,6 +55,7 @@ fn in_threads(cli: &Cli, console: &Console) -> Result<()> {
         Command::Lyapunov(args) => lyapunov::run(args, &cli.common, console),
         Command::Stability(args) => stability::run(args, &cli.common, console),
         Command::Gradients(args) => gradients::run(args, &cli.common, console),
+        Command::Sweep(args) => sweep::run(args, &cli.common, console),
         Command::Systems(args) => systems::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
     };

@@ -47,4 +47,42 @@ impl Activation {
             Self::Relu => d.iter_mut().zip(a).for_each(|(d, &a)| *d = if a > T::zero() { one } else { T::zero() }),
         }
     }
+    /// `d = σ''` from the values `a = σ(x)`; 0 at a kink.
+    pub fn curvature<T: Real>(self, a: &[T], d: &mut [T]) {
+        let one = T::one();
+        match self {
+            Self::Identity | Self::Relu => d.fill(T::zero()),
+            Self::Tanh => d.iter_mut().zip(a).for_each(|(d, &a)| *d = -(a + a) * (one - a * a)),
+            Self::Sigmoid => d.iter_mut().zip(a).for_each(|(d, &a)| *d = a * (one - a) * (one - a - a)),
+            Self::Softplus => {
+                // σ' = s with s the logistic function, whose derivative is s (1 − s).
+                self.derivative(a, d);
+                d.iter_mut().for_each(|d| *d *= one - *d);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curvatures_are_the_derivatives_of_derivatives() {
+        use Activation::{Identity, Relu, Sigmoid, Softplus, Tanh};
+        let slope = |activation: Activation, x: f64| {
+            let (mut a, mut d) = ([x], [0.0]);
+            activation.apply(&mut a);
+            activation.derivative(&a, &mut d);
+            (a, d[0])
+        };
+        for activation in [Identity, Tanh, Sigmoid, Softplus, Relu] {
+            for x in [-2.0, -0.3, 0.4, 1.7] {
+                let ((a, _), mut found) = (slope(activation, x), [0.0]);
+                activation.curvature(&a, &mut found);
+                let known = (slope(activation, x + 1e-5).1 - slope(activation, x - 1e-5).1) / 2e-5;
+                assert!((found[0] - known).abs() < 1e-9, "{activation:?} {x}: {} {known}", found[0]);
+            }
+        }
+    }
 }
