@@ -135,6 +135,22 @@ fn what_saturation_hides_is_marked() {
 }
 
 #[test]
+fn the_sum_of_a_saturated_net_is_that_of_its_slopes_to_their_own_precision() {
+    // Few units, so that no direction falls out of sight within a step: the identity alone knows slopes of e⁻⁶⁰ and less.
+    let (cell, params) = (Cell::rnn(1, 1), vec![25.0, 1.0, 0.0, 0.0]);
+    let rows: Vec<f64> = (0..200).map(|i| 1.0 + (0.3 * i as f64).sin()).collect();
+    let system = Stepped::map(&cell, &params).driven(Drive::Sequences(vec![&rows]));
+    let spectrum = Run::new(&system, &[vec![0.0]], SpectrumOptions::new(0, 200)).unwrap().finish().unwrap();
+    let (mut h, mut sum) = (0.0f64, 0.0);
+    for x in &rows {
+        let a = 25.0 * x + h;
+        sum += 2.0 * (2f64.ln() - a.abs() - (-2.0 * a.abs()).exp().ln_1p());
+        h = a.tanh();
+    }
+    assert!((spectrum.sum / (sum / 200.0) - 1.0).abs() < 1e-12, "{} for {}", spectrum.sum, sum / 200.0);
+}
+
+#[test]
 fn networks_of_rates_lose_volume_at_their_leak() {
     let instance = named("rate-network", &["n=30", "g=3", "seed=2"]);
     let sum_of = |method, h: f64| {
