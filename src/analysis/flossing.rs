@@ -51,6 +51,8 @@ pub struct FlossingTape<T: Real> {
     factors: Vec<T>,
     /// The frame before each step and after the last, `in_dim × columns`.
     frames: Vec<T>,
+    /// The arguments of each step.
+    points: Vec<T>,
     sums: Vec<f64>,
     qr: Option<Qr<T>>,
     room: Room<T>,
@@ -61,7 +63,11 @@ pub struct FlossingTape<T: Real> {
 struct Room<T> {
     scratch: Vec<T>,
     arguments: Vec<T>,
-    arguments_bar: Vec<T>,
+    bars: Vec<T>,
+    kept: Vec<T>,
+    /// Tangents and points, and what their bends kept, of some steps side by side.
+    along: Vec<T>,
+    along_kept: Vec<T>,
     state_bar: Vec<T>,
     frame_bar: Vec<T>,
     image_bar: Vec<T>,
@@ -80,12 +86,16 @@ impl<T: Real> Default for FlossingTape<T> {
             pushed: none(),
             factors: none(),
             frames: none(),
+            points: none(),
             sums: Vec::new(),
             qr: None,
             room: Room {
                 scratch: none(),
                 arguments: none(),
-                arguments_bar: none(),
+                bars: none(),
+                kept: none(),
+                along: none(),
+                along_kept: none(),
                 state_bar: none(),
                 frame_bar: none(),
                 image_bar: none(),
@@ -96,6 +106,8 @@ impl<T: Real> Default for FlossingTape<T> {
     }
 }
 
+/// Lanes of one sum over steps for the parameters' gradient: enough for the product to run at full speed.
+const TOGETHER: usize = 128;
 /// A column that is shorter than this share of its length before the factorisation is rounding.
 const NOISE: f64 = 64.0;
 
@@ -139,13 +151,15 @@ impl<T: Real> FlossingTape<T> {
         room.arguments.clear();
         room.arguments.resize(rows, T::zero());
         room.arguments[..dim].copy_from_slice(start);
-        room.scratch.resize(map.bend_scratch_len().max(map.scratch_len()) * columns, T::zero());
+        room.scratch.resize(map.bend_scratch_len().max(map.scratch_len()) * (columns + 1), T::zero());
+        self.points.clear();
         // How far a cotangent of the state grows at most, from each step on.
         let (mut growth, mut most): (f64, f64) = (0.0, 0.0);
         for step in 0..self.steps {
             let (before, after) = self.frames[step * frame_len..].split_at_mut(frame_len);
             let frame = &mut after[..dim * columns];
             system.fill(step as u64, 0, 1, &mut room.arguments[dim..]);
+            self.points.extend_from_slice(&room.arguments);
             let slab = &mut self.slabs[step * slab_len..][..slab_len];
             room.state_bar.resize(dim, T::zero());
             let next = BlockMut::new(&mut room.state_bar, 1);
@@ -209,30 +223,57 @@ impl<T: Real> FlossingTape<T> {
         let (frame_len, square) = (rows * columns, columns * columns);
         let time = (self.steps - self.warmup) as f64 * system.duration();
         let room = &mut self.room;
-        room.arguments_bar.resize(rows, T::zero());
+        let group = columns + 1;
+        room.bars.resize(rows * group, T::zero());
+        room.kept.resize(map.pushed_len() * group, T::zero());
         room.image_bar.resize(dim * columns, T::zero());
         room.sym.resize(square, T::zero());
         room.inverse.resize(square, T::zero());
         room.state_bar.fill(T::zero());
         room.frame_bar.clear();
-        room.frame_bar.resize(frame_len, T::zero());
-        for step in (0..self.steps).rev() {
-            let after = &self.frames[(step + 1) * frame_len..][..dim * columns];
-            let counted = step >= self.warmup;
-            let weights = exponents_bar.iter().map(|bar| T::of(if counted { bar / time } else { 0.0 }));
-            let factor = &self.factors[step * square..][..square];
-            factor_bar(after, factor, weights, columns, room);
-            let bend = Bend {
-                slab: Block::new(&self.slabs[step * slab_len..][..slab_len], 1),
-                tangents: Block::new(&self.frames[step * frame_len..][..frame_len], columns),
-                pushed: Block::new(&self.pushed[step * pushed_len..][..pushed_len], columns),
-                value: Block::new(&room.state_bar, 1),
-                images: Block::new(&room.image_bar, columns),
-            };
-            let u_bar = BlockMut::new(&mut room.arguments_bar, 1);
-            let tangents_bar = BlockMut::new(&mut room.frame_bar, columns);
-            map.bend(system.params, bend, u_bar, tangents_bar, params_bar, &mut room.scratch);
-            room.state_bar.copy_from_slice(&room.arguments_bar[..dim]);
+        room.frame_bar.resize(dim * columns, T::zero());
+        let mut step = self.steps;
+        while step > 0 {
+            let together = (TOGETHER / group).clamp(1, step);
+            let lanes = together * group;
+            room.along.resize(rows * lanes, T::zero());
+            room.along_kept.resize(map.pushed_len() * lanes, T::zero());
+            for place in 0..together {
+                step -= 1;
+                let after = &self.frames[(step + 1) * frame_len..][..dim * columns];
+                let counted = step >= self.warmup;
+                let weights = exponents_bar.iter().map(|bar| T::of(if counted { bar / time } else { 0.0 }));
+                let factor = &self.factors[step * square..][..square];
+                factor_bar(after, factor, weights, columns, room);
+                let frame = Block::new(&self.frames[step * frame_len..][..frame_len], columns);
+                let bend = Bend {
+                    slab: Block::new(&self.slabs[step * slab_len..][..slab_len], 1),
+                    tangents: frame,
+                    pushed: Block::new(&self.pushed[step * pushed_len..][..pushed_len], columns),
+                    value: Block::new(&room.state_bar, 1),
+                    images: Block::new(&room.image_bar, columns),
+                };
+                let to = (BlockMut::new(&mut room.bars, group), BlockMut::new(&mut room.kept, group));
+                map.bend(system.params, bend, to.0, to.1, &mut room.scratch);
+                let bars = room.bars.chunks_exact(group);
+                for ((bars, frame), state) in
+                    bars.zip(room.frame_bar.chunks_exact_mut(columns)).zip(&mut room.state_bar)
+                {
+                    frame.copy_from_slice(&bars[..columns]);
+                    *state = bars[columns];
+                }
+                let own = place * group..(place + 1) * group;
+                let points = &self.points[step * rows..][..rows];
+                for (i, all) in room.along.chunks_exact_mut(lanes).enumerate() {
+                    let all = &mut all[own.clone()];
+                    all[..columns].copy_from_slice(frame.row(i));
+                    all[columns] = points[i];
+                }
+                for (kept, all) in room.kept.chunks_exact(group).zip(room.along_kept.chunks_exact_mut(lanes)) {
+                    all[own.clone()].copy_from_slice(kept);
+                }
+            }
+            map.accumulate(Block::new(&room.along, lanes), Block::new(&room.along_kept, lanes), group, params_bar);
         }
         Ok(())
     }
@@ -269,7 +310,6 @@ fn curved<'a, T: Real>(system: &Stepped<'a, T>) -> Result<&'a dyn Curved<T>> {
 /// The cotangent of `V`, to `image_bar`, from that of `Q'` in `frame_bar` and those of `ln R_ii`.
 fn factor_bar<T: Real>(q: &[T], r: &[T], weights: impl Iterator<Item = T>, columns: usize, room: &mut Room<T>) {
     let Room { frame_bar, image_bar, sym, inverse, .. } = room;
-    let frame_bar = &mut frame_bar[..q.len()];
     // A block of tangents read column by column is its transpose: this is Q̄'ᵀ Q'.
     affine(frame_bar, &[], q, sym, columns);
     for (i, weight) in weights.enumerate() {

@@ -304,19 +304,43 @@ impl Cell {
     }
 
     /// From `w` to the preactivations' cotangents `kept` and the arguments' `u_bar`.
-    pub(super) fn back<T: Real>(
+    fn back<T: Real>(
         &self,
         params: &[T],
         slab: Block<T>,
         w: Block<T>,
-        u_bar: BlockMut<T>,
+        mut u_bar: BlockMut<T>,
+        mut kept: BlockMut<T>,
+        scratch: &mut [T],
+    ) {
+        self.back_to_units(params, slab, w, u_bar.slice(0..self.state()), kept.reborrow(), scratch);
+        u_bar.slice(self.state()..self.state() + self.inputs).data.fill(T::zero());
+        self.back_through_products(params, Block::new(kept.data, w.lanes), u_bar);
+    }
+
+    /// From the preactivations' cotangents to the arguments', added to `u_bar`; without the classic GRU's candidate.
+    pub(super) fn back_through_products<T: Real>(&self, params: &[T], kept: Block<T>, mut u_bar: BlockMut<T>) {
+        let [input, state, _] = self.products();
+        for product in [input, state] {
+            let to = kept.slice(product.to.clone()).data;
+            let bar = u_bar.slice(product.from.clone());
+            linalg::transposed_add(&params[product.matrix()], to, bar.data, kept.lanes);
+        }
+    }
+
+    /// From `w` to the preactivations' cotangents `kept`, and to what reaches the state past them, `state_bar`.
+    pub(super) fn back_to_units<T: Real>(
+        &self,
+        params: &[T],
+        slab: Block<T>,
+        w: Block<T>,
+        state_bar: BlockMut<T>,
         kept: BlockMut<T>,
         scratch: &mut [T],
     ) {
         let (lanes, points, hidden) = (w.lanes, slab.lanes, self.hidden);
         let (gates, extra) = self.kept(slab);
-        let [input, state, candidate] = self.products();
-        let (state_bar, x_bar) = u_bar.split_at_row(self.state());
+        let [_, _, candidate] = self.products();
         let (h_bar, c_bar) = state_bar.split_at_row(hidden);
         let (room, scratch) = scratch.split_at_mut(ROOM * lanes);
         let h = slab.slice(0..hidden).data;
@@ -365,10 +389,6 @@ impl Cell {
                 pointwise(ClassicResetPull, planes, points, lanes, room);
             }
         }
-        let of = |rows: &Range<usize>| &kept.data[rows.start * lanes..rows.end * lanes];
-        x_bar.data.fill(T::zero());
-        linalg::transposed_add(&params[input.matrix()], of(&input.to), x_bar.data, lanes);
-        linalg::transposed_add(&params[state.matrix()], of(&state.to), h_bar.data, lanes);
     }
 }
 

@@ -32,42 +32,52 @@ impl<T: Real> Curved<T> for Cell {
         self.forth(params, slab, tangents.into(), out, pushed.data, scratch);
     }
 
-    fn bend(
-        &self,
-        params: &[T],
-        bend: Bend<T>,
-        mut u_bar: BlockMut<T>,
-        tangents_bar: BlockMut<T>,
-        params_bar: &mut [T],
-        scratch: &mut [T],
-    ) {
-        let (lanes, rows, hidden) = (bend.images.lanes, self.preactivations(), self.hidden);
+    fn bend(&self, params: &[T], bend: Bend<T>, mut bars: BlockMut<T>, kept: BlockMut<T>, scratch: &mut [T]) {
+        let (lanes, rows, hidden, state) = (bend.images.lanes, self.preactivations(), self.hidden, self.state());
         let (point, rest) = scratch.split_at_mut(rows);
-        self.back(params, bend.slab, bend.value, u_bar.reborrow(), BlockMut::new(point, 1), rest);
+        let (point_bar, rest) = rest.split_at_mut(state);
         let (along, rest) = rest.split_at_mut(rows * lanes);
-        self.back(params, bend.slab, bend.images, tangents_bar, BlockMut::new(along, lanes), rest);
+        let (along_bar, rest) = rest.split_at_mut(state * lanes);
         let (bent, rest) = rest.split_at_mut(rows * lanes);
         let (direct, rest) = rest.split_at_mut(hidden * lanes);
-        let (sums, rest) = rest.split_at_mut(rows);
+        let to = (BlockMut::new(point_bar, 1), BlockMut::new(point, 1));
+        self.back_to_units(params, bend.slab, bend.value, to.0, to.1, rest);
+        let to = (BlockMut::new(along_bar, lanes), BlockMut::new(along, lanes));
+        self.back_to_units(params, bend.slab, bend.images, to.0, to.1, rest);
         self.curve(&bend, bent, direct, rest);
-        sums.fill(T::zero());
-        add_lanes(bent, lanes, sums);
-        // What came back through `point` is in `u_bar` already; of the sum only the bent part has yet to go there.
-        point.iter_mut().zip(&*sums).for_each(|(all, &sum)| *all += sum);
         let own = match self.kind {
             Kind::Lstm => hidden..2 * hidden,
             _ => 0..hidden,
         };
-        add_lanes(direct, lanes, u_bar.slice(own).data);
+        add_lanes(bent, lanes, point);
+        add_lanes(direct, lanes, &mut point_bar[own]);
+        side_by_side(along, point, kept.data);
+        let (state_bars, x_bars) = bars.data.split_at_mut(state * (lanes + 1));
+        side_by_side(along_bar, point_bar, state_bars);
+        x_bars.fill(T::zero());
+        // One product for all lanes and the point.
+        self.back_through_products(params, Block::new(kept.data, lanes + 1), bars.reborrow());
+    }
+
+    fn accumulate(&self, u: Block<T>, kept: Block<T>, group: usize, params_bar: &mut [T]) {
         for product in self.products().iter().filter(|product| !product.to.is_empty()) {
             let [dw, db] = apart(params_bar, product.matrix(), product.biases());
-            let (to, from) = (product.to.clone(), product.from.clone());
-            let weight = &params[product.matrix()];
-            linalg::transposed_add(weight, &sums[to.clone()], u_bar.slice(from.clone()).data, 1);
-            let along = &along[to.start * lanes..to.end * lanes];
-            linalg::outer_add(along, bend.tangents.slice(from.clone()).data, dw, &mut [], lanes);
-            linalg::outer_add(&point[to], bend.slab.slice(from).data, dw, db, 1);
+            let kept = kept.slice(product.to.clone());
+            linalg::outer_add(kept.data, u.slice(product.from.clone()).data, dw, &mut [], u.lanes);
+            // A bias moves the point, no tangent.
+            for (sum, row) in db.iter_mut().zip(kept.data.chunks_exact(kept.lanes)) {
+                *sum = row.iter().skip(group - 1).step_by(group).fold(*sum, |sum, &x| sum + x);
+            }
         }
+    }
+}
+
+/// A block's lanes with one more beside them.
+fn side_by_side<T: Copy>(block: &[T], lane: &[T], out: &mut [T]) {
+    let lanes = block.len() / lane.len();
+    for ((row, &last), out) in block.chunks_exact(lanes).zip(lane).zip(out.chunks_exact_mut(lanes + 1)) {
+        out[..lanes].copy_from_slice(row);
+        out[lanes] = last;
     }
 }
 
@@ -168,7 +178,7 @@ mod tests {
             let mut draw = |count: usize| -> Vec<f64> { (0..count).map(|_| rng.random_range(-1.0..1.0)).collect() };
             let (u, tangents, a, w) = (draw(rows), draw(rows * lanes), draw(state), draw(state * lanes));
 
-            let mut scratch = vec![0.0; Curved::<f64>::bend_scratch_len(&cell) * lanes];
+            let mut scratch = vec![0.0; Curved::<f64>::bend_scratch_len(&cell) * (lanes + 1)];
             let (mut value, mut image) = (vec![0.0; state], vec![0.0; state * lanes]);
             let mut slab = vec![0.0; Component::<f64>::slab_len(&cell)];
             let (out, kept) = (BlockMut::new(&mut value, 1), BlockMut::new(&mut slab, 1));
@@ -184,11 +194,19 @@ mod tests {
                 value: Block::new(&a, 1),
                 images: Block::new(&w, lanes),
             };
-            let (mut u_bar, mut tangents_bar, mut params_bar) =
-                (vec![0.0; rows], vec![0.0; rows * lanes], vec![0.5; params.len()]);
+            let pre = Curved::<f64>::pushed_len(&cell);
+            let (mut bars, mut kept) = (vec![f64::NAN; rows * (lanes + 1)], vec![f64::NAN; pre * (lanes + 1)]);
+            let mut params_bar = vec![0.5; params.len()];
             scratch.fill(f64::NAN);
-            let to = BlockMut::new(&mut tangents_bar, lanes);
-            cell.bend(&params, bend, BlockMut::new(&mut u_bar, 1), to, &mut params_bar, &mut scratch);
+            let to = (BlockMut::new(&mut bars, lanes + 1), BlockMut::new(&mut kept, lanes + 1));
+            cell.bend(&params, bend, to.0, to.1, &mut scratch);
+            let mut all = vec![0.0; bars.len()];
+            side_by_side(&tangents, &u, &mut all);
+            let (all, kept) = (Block::new(&all, lanes + 1), Block::new(&kept, lanes + 1));
+            cell.accumulate(all, kept, lanes + 1, &mut params_bar);
+            let (tangents_bar, u_bar): (Vec<&[f64]>, Vec<f64>) =
+                bars.chunks_exact(lanes + 1).map(|row| (&row[..lanes], row[lanes])).unzip();
+            let tangents_bar = tangents_bar.concat();
 
             let step = 1e-3;
             // Extrapolated differences: the error falls as the fourth power of the step.

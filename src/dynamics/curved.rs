@@ -25,7 +25,7 @@ pub trait Curved<T: Real>: Component<T> {
     /// Numbers a lane that a push keeps.
     fn pushed_len(&self) -> usize;
 
-    /// Numbers a lane that [`bend`](Self::bend) needs for a moment.
+    /// Numbers a lane, the point's among them, that [`bend`](Self::bend) needs for a moment.
     fn bend_scratch_len(&self) -> usize;
 
     /// `out = ∂g/∂u · δu` to the same bits as [`Component::jvp`], with `pushed` filled. The slab is of one point.
@@ -39,16 +39,13 @@ pub trait Curved<T: Real>: Component<T> {
         scratch: &mut [T],
     );
 
-    /// `u_bar = ∂s/∂u` (one lane) and `tangents_bar = ∂s/∂δu` (both overwritten), `params_bar += ∂s/∂θ`.
+    /// `bars`, `in_dim × (lanes + 1)`, becomes `∂s/∂δu` in the first lanes and `∂s/∂u` in the last one; `kept`,
+    /// `pushed_len × (lanes + 1)`, what [`accumulate`](Self::accumulate) needs.
     ///
-    /// Cost: a pull of all lanes, one of a lone lane, and the functions of each unit's numbers once more.
-    fn bend(
-        &self,
-        params: &[T],
-        bend: Bend<T>,
-        u_bar: BlockMut<T>,
-        tangents_bar: BlockMut<T>,
-        params_bar: &mut [T],
-        scratch: &mut [T],
-    );
+    /// Cost: a pull of all lanes and one more, and the functions of each unit's numbers twice.
+    fn bend(&self, params: &[T], bend: Bend<T>, bars: BlockMut<T>, kept: BlockMut<T>, scratch: &mut [T]);
+
+    /// `params_bar += ∂s/∂θ`, summed over several bends side by side, each of `group` lanes: of each `u`, `in_dim × lanes`,
+    /// holds the tangents and, in the last lane, the point, and `kept` what the bend kept.
+    fn accumulate(&self, u: Block<T>, kept: Block<T>, group: usize, params_bar: &mut [T]);
 }
