@@ -1,16 +1,23 @@
 //! What the examples with sequences share: one loop for every model, a test on sequences kept apart, a figure.
 
+#![allow(dead_code, reason = "each example uses its part")]
+
+#[path = "../lesson/mod.rs"]
+mod lesson;
+
 use flowmap::cells::{Kind, Layers};
 use flowmap::models::sequence::{
     Example, ModelTape, Motifs, Pooling, Readout, RecurrentEncoder, SequenceEncoder, SequenceModel, Target,
 };
 use flowmap::nn::{Activation, Convolution, Mlp, Schedule};
-use flowmap::plot::{Line, LinesFigure, LinesPanel, lines_figure};
+use flowmap::plot::{Line, LinesPanel};
 use flowmap::solve::map_parts;
 use flowmap::train::{Growth, SequenceTrainer, SequenceTraining};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
+
+pub use lesson::{figure, quick};
 
 /// How one model is trained on one task.
 pub struct Plan {
@@ -47,10 +54,6 @@ const BATCH: usize = 64;
 /// Sequences that run side by side; two parts make two threads busy.
 const PART: usize = 32;
 
-pub fn quick() -> bool {
-    std::env::var_os("FLOWMAP_QUICK").is_some()
-}
-
 /// A recurrent encoder with zero start.
 pub fn recurrent(kind: Kind, hidden: usize, inputs: usize, bidirectional: bool, readout: Readout) -> RecurrentEncoder {
     RecurrentEncoder {
@@ -64,7 +67,6 @@ pub fn recurrent(kind: Kind, hidden: usize, inputs: usize, bidirectional: bool, 
 }
 
 /// A bag of motifs.
-#[allow(dead_code, reason = "not every example compares with one")]
 pub fn motifs(inputs: usize, filters: usize, kernel: usize) -> Motifs {
     Motifs { convolution: Convolution { inputs, filters, kernel }, pooling: Pooling::Max }
 }
@@ -160,23 +162,7 @@ pub fn panel(measure: String, logarithmic: bool, lines: Vec<Line>, levels: Vec<(
     LinesPanel { x: "training step".into(), y: measure, logarithmic, lines, levels, ..LinesPanel::default() }
 }
 
-/// Writes the figure under `out/`.
-pub fn figure(name: &str, title: &str, panels: Vec<LinesPanel>) -> flowmap::Result<()> {
-    let svg = lines_figure(&LinesFigure { title: title.into(), panels, remarks: Vec::new() })?;
-    let path = std::path::Path::new("out").join(format!("{name}.svg"));
-    std::fs::create_dir_all("out").map_err(|source| flowmap::Error::File {
-        path: "out".into(),
-        doing: "making the folder",
-        source,
-        remedy: "run it from a folder that may be written to",
-    })?;
-    flowmap::io::write_atomic(&path, |writer| writer.write_all(svg.as_bytes()))?;
-    println!("figure: {}", path.display());
-    Ok(())
-}
-
 /// One-hot inputs of letters of an alphabet.
-#[allow(dead_code, reason = "the adding problem has numbers")]
 pub fn one_hot(letters: &[usize], alphabet: usize) -> Vec<f32> {
     let mut inputs = vec![0.0; letters.len() * alphabet];
     letters.iter().enumerate().for_each(|(at, &letter)| inputs[at * alphabet + letter] = 1.0);

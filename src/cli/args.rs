@@ -5,7 +5,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 /// Systems that evolve in time: fits Neural ODEs to irregular series, predicts with them, simulates named systems, and
-/// measures Lyapunov spectra and the reach of gradients of systems, recurrent nets and fitted models.
+/// measures Lyapunov spectra and the reach of gradients of systems, recurrent nets and fitted models, and says which method is
+/// stable at which step.
 #[derive(Debug, Parser)]
 #[command(name = "flowmap", version, max_term_width = 110)]
 #[command(after_help = "\
@@ -15,7 +16,9 @@ Examples, from the repository's root:
   flowmap predict out/fit --at 1921:1930:0.1
   flowmap simulate --system lorenz63
   flowmap lyapunov --system lorenz63
+  flowmap stability --system pendulum
   flowmap gradients --system lorenz63
+  flowmap sweep --system logistic --over r=2.5:4:1000
 
 Exit codes: 0 done, 1 the computation failed, 2 bad input or usage.")]
 pub struct Cli {
@@ -53,7 +56,9 @@ pub enum Command {
     Predict(PredictArgs),
     Simulate(SimulateArgs),
     Lyapunov(LyapunovArgs),
+    Stability(StabilityArgs),
     Gradients(GradientsArgs),
+    Sweep(SweepArgs),
     Systems(SystemsArgs),
     Inspect(InspectArgs),
 }
@@ -381,6 +386,63 @@ pub struct SourceArgs {
     pub starts: Option<u32>,
 }
 
+/// Scans a parameter of a named system: at each value the Lyapunov exponents and samples of the attractor.
+///
+/// A map's samples are its states one after another, a flow's the local maxima of one component. Values are measured
+/// each by itself, from the same start, over all threads. Where a run fails the exponents are NaN and a reason stands
+/// beside them.
+///
+/// Ctrl-C stops after the present values and tells what was found so far; --resume goes on to the same bytes.
+///
+/// Writes sweep.json, sweep.csv, samples.csv and sweep.svg.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap sweep --system logistic --over r=2.5:4:10000
+  flowmap sweep --system henon --over a=1:1.4:400 --show y
+  flowmap sweep --system lorenz63 --over rho=20:250:400 --show z")]
+pub struct SweepArgs {
+    /// The system; `flowmap systems` lists them
+    #[arg(long, value_name = "NAME")]
+    pub system: String,
+    /// The parameter, its first and last value, and how many values, evenly spaced
+    #[arg(long, value_name = "KEY=FROM:TO:COUNT", allow_hyphen_values = true, value_parser = scan)]
+    pub over: (String, [f64; 2], usize),
+    /// Another parameter of the system; may come several times
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    pub set: Vec<String>,
+    /// The start at every value, one number a component [default: the usual one]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', allow_hyphen_values = true)]
+    pub start: Option<Vec<f64>>,
+    /// The method that steps a flow [default: rk4, or the system's own]
+    #[arg(long, value_name = "NAME")]
+    pub method: Option<String>,
+    /// Its step, in units of time [default: one that suits the system]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub step: Option<f64>,
+    /// How many of the largest exponents [default: as in `flowmap lyapunov`]
+    #[arg(long, value_name = "M")]
+    pub exponents: Option<usize>,
+    /// Steps before those that are counted, at each value [default: as many as are counted]
+    #[arg(long, value_name = "N")]
+    pub warmup: Option<u64>,
+    /// Steps that are counted, at each value
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub steps: u64,
+    /// Samples of the attractor at each value
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub samples: usize,
+    /// The component that is sampled [default: the first]
+    #[arg(long, value_name = "COMPONENT")]
+    pub show: Option<String>,
+    /// Go on from the checkpoint of a sweep that was stopped, with the same options
+    #[arg(long)]
+    pub resume: bool,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "S", default_value_t = 20.0, value_parser = seconds)]
+    pub checkpoint_every: f64,
+}
+
 /// Which part of a net, and what drives it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Recurrent nets")]
@@ -419,6 +481,26 @@ pub struct NetArgs {
     pub precision: Precision,
 }
 
+impl NetArgs {
+    /// The first option that is given and means something to nets alone.
+    pub fn given(&self) -> Option<&'static str> {
+        [
+            ("--inputs", !self.inputs.is_empty()),
+            ("--constant-input", self.constant_input.is_some()),
+            ("--feed-back", self.feed_back.is_some()),
+            ("--prefix", self.prefix.is_some()),
+            ("--cell", self.cell.is_some()),
+            ("--gates", self.gates != Gates::Pytorch),
+            ("--layer", self.layer.is_some()),
+            ("--direction", self.direction.is_some()),
+            ("--h0", self.h0.is_some()),
+            ("--precision", self.precision != Precision::F64),
+        ]
+        .into_iter()
+        .find_map(|(option, given)| given.then_some(option))
+    }
+}
+
 /// Steps between factorisations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interval {
@@ -454,6 +536,48 @@ pub enum Direction {
 pub enum Precision {
     F32,
     F64,
+}
+
+/// Says which method is stable at which step, on a named system, a linear one, or a fitted model.
+///
+/// Where a point of rest attracts, a step is stable if the spectral radius of its Jacobian there is below 1; the limit is
+/// predicted from the eigenvalues and the method's stability function, and measured by bisection on trajectories. Where
+/// none does, the limit is the largest step that stays within 0.1 standard deviations of the accurate trajectory.
+///
+/// Writes stability.json, stability.csv, eigenvalues.csv, stability.svg and trajectories.svg.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("stepped").required(true).args(["system", "matrix", "model"]))]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap stability --system pendulum
+  flowmap stability --system stiff-linear --methods euler,rk4,implicit-euler --steps 0.001,0.0019,0.0021,0.01
+  flowmap stability --system van-der-pol --set mu=100
+  flowmap stability --model out/fit        (after `flowmap fit data/lynx_hare.csv`)")]
+pub struct StabilityArgs {
+    /// A named flow; `flowmap systems` lists them
+    #[arg(long, value_name = "NAME", help_heading = "What is stepped")]
+    pub system: Option<String>,
+    /// A square matrix A, of the flow y' = A y: a CSV file of numbers under a header, or an npy array
+    #[arg(long, value_name = "A.csv|A.npy", value_hint = ValueHint::FilePath, help_heading = "What is stepped")]
+    pub matrix: Option<PathBuf>,
+    /// The folder of a fitted model
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "What is stepped")]
+    pub model: Option<PathBuf>,
+    /// A parameter of the system; may come several times
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true, conflicts_with_all = ["matrix", "model"])]
+    pub set: Vec<String>,
+    /// The start, one number a component [default: the usual one; ones for a matrix; a model's first]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', allow_hyphen_values = true)]
+    pub start: Option<Vec<f64>>,
+    /// Methods, as `flowmap simulate --help` names them [default: some explicit and implicit ones]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub methods: Option<Vec<String>>,
+    /// Steps to look at, in units of time [default: some about the shortest and the longest limit]
+    #[arg(long, value_name = "X,…", value_delimiter = ',', allow_negative_numbers = true)]
+    pub steps: Option<Vec<f64>>,
+    /// How long trajectories are [default: one that shows what the system does; that of a model's data]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub span: Option<f64>,
 }
 
 /// Lists the named systems, or says what is known of one: parameters, equations and Lyapunov exponents. Writes no file.
@@ -512,6 +636,18 @@ fn pair(text: &str) -> Result<(String, String), String> {
         }
         _ => Err("write CHANNEL=COLUMN, such as mag_B=err_B".into()),
     }
+}
+
+fn scan(text: &str) -> Result<(String, [f64; 2], usize), String> {
+    let parts =
+        text.split_once('=').map(|(key, rest)| (key.trim(), rest.split(':').map(str::trim).collect::<Vec<_>>()));
+    if let Some((key, parts)) = parts
+        && let [from, to, count] = parts[..]
+        && let (false, Ok(from), Ok(to), Ok(count)) = (key.is_empty(), from.parse(), to.parse(), count.parse())
+    {
+        return Ok((key.into(), [from, to], count));
+    }
+    Err("write KEY=FROM:TO:COUNT, such as r=2.5:4:1000".into())
 }
 
 fn grid(text: &str) -> Result<[f64; 3], String> {

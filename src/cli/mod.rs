@@ -17,6 +17,8 @@ mod settings;
 mod simulate;
 mod simulate_model;
 mod sources;
+mod stability;
+mod sweep;
 mod systems;
 mod tables;
 
@@ -51,7 +53,9 @@ fn in_threads(cli: &Cli, console: &Console) -> Result<()> {
         Command::Predict(args) => predict::run(args, &cli.common, console),
         Command::Simulate(args) => simulate::run(args, &cli.common, console),
         Command::Lyapunov(args) => lyapunov::run(args, &cli.common, console),
+        Command::Stability(args) => stability::run(args, &cli.common, console),
         Command::Gradients(args) => gradients::run(args, &cli.common, console),
+        Command::Sweep(args) => sweep::run(args, &cli.common, console),
         Command::Systems(args) => systems::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
     };

@@ -15,7 +15,7 @@ const PANEL: f64 = 270.0;
 const COLUMNS: usize = 3;
 const BETWEEN: f64 = 26.0;
 /// Cells across an area.
-const CELLS: usize = 90;
+const CELLS: usize = 150;
 
 /// Stability regions, one panel a method.
 #[derive(Clone, Default)]

@@ -47,8 +47,8 @@ fn finish<T: Real>(mut subject: Subject<T>, args: &LyapunovArgs, common: &Common
     let seed = common.seed.unwrap_or(0);
     let options = options(&subject, args, seed);
     let settings = json!({
-        "source": subject.source, "options": format!("{options:?}"), "starts": subject.starts.len(),
-        "precision": T::NAME,
+        "source": subject.source, "options": format!("{options:?}"), "clock": format!("{:?}", subject.stepped.clock),
+        "numbers": subject.stepped.fingerprint(&subject.starts), "precision": T::NAME,
     })
     .to_string();
     let mut run = Run::new(subject.stepped, &subject.starts, options)?;
@@ -65,9 +65,14 @@ fn finish<T: Real>(mut subject: Subject<T>, args: &LyapunovArgs, common: &Common
         console.say(format_args!("{:<11} step {} of {}", "resumed at", run.step(), run.end()));
     }
     let stopped = walk(&mut run, &folder, &settings, Duration::from_secs_f64(args.checkpoint_every), console)?;
+    if stopped == Stopped::Interrupted && run.step() <= run.warmup() {
+        console.say("interrupted before a step was counted; go on with --resume");
+        return Ok(());
+    }
     let spectrum = run.spectrum();
     let rules = std::mem::take(&mut subject.rules);
-    let checks = checks(&run, &subject, rules, &spectrum)?;
+    // Whoever interrupts a run does not wait for its steps to be gone over again.
+    let checks = if stopped == Stopped::Interrupted { Vec::new() } else { checks(&run, &subject, rules, &spectrum)? };
     let report = Report::new(&subject, args, &spectrum, &checks, stopped, (seed, begun.elapsed().as_secs_f64()));
     json::write(&folder.file("spectrum.json"), &report)?;
     tables::write_spectrum(&folder, &spectrum)?;

@@ -62,6 +62,14 @@ pub trait Measure {
 /// # Errors
 /// If an input cannot be used; those of the measurement.
 pub fn measure<M: Measure>(args: &SourceArgs, common: &Common, console: &Console, with: &M) -> Result<M::Found> {
+    if let (None, Some(option)) = (&args.rnn, args.net.given()) {
+        let what = format!("{option} is for recurrent nets, and none is given");
+        return Err(Error::config(what, "leave it out, or name a net with --rnn"));
+    }
+    if let Some(step) = args.step.filter(|step| step.is_nan() || *step <= 0.0) {
+        let what = format!("--step is {step}, and what is measured goes forward in time");
+        return Err(Error::config(what, "give a positive number"));
+    }
     match (&args.system, &args.rnn, &args.model) {
         (Some(name), _, _) => system::measure(name, args, common, with),
         (_, Some(path), _) if args.net.precision == Precision::F32 => {

@@ -52,7 +52,7 @@ pub fn measure<T: Real, M: Measure>(
 
     let (map, params): (Box<dyn Component<T>>, Vec<T>) = match &net.feed_back {
         Some(name) => {
-            let (weight, bias) = linear::<T>(path, name)?;
+            let (weight, bias) = linear::<T>(path, name, [part.stack.inputs(), part.stack.output().len()])?;
             let (map, params) = fed_back(part.stack.clone(), &part.params, &weight, &bias)?;
             (Box::new(map), params)
         }
@@ -198,30 +198,46 @@ fn rows<T: Real>(path: &Path, loaded: &Loaded, part: &Part<T>) -> Result<Vec<T>>
 fn constant<T: Real>(net: &NetArgs, loaded: &Loaded, part: &Part<T>) -> Result<Vec<T>> {
     let width = part.stack.inputs();
     match &net.constant_input {
+        None if part.layer > 0 && net.inputs.is_empty() => {
+            let what = format!("layer {} is driven by the layers below, and those by nothing", part.layer);
+            Err(Error::config(what, "give the whole net's inputs by --inputs"))
+        }
         None => Ok(vec![T::zero(); width]),
         Some(_) if part.layer > 0 => {
             let what = "a constant input drives the first layer, another one is measured";
             Err(Error::config(what, "give the layer's inputs by --inputs of the whole net"))
         }
         Some(values) if values.len() != loaded.layers.inputs || values.iter().any(|x| !x.is_finite()) => {
-            let what = format!("--constant-input has {} numbers, the net takes {width} inputs", values.len());
+            let what = format!(
+                "--constant-input has {} numbers, not all finite or not as many as the {width} inputs",
+                values.len()
+            );
             Err(Error::config(what, "give one finite number an input"))
         }
         Some(values) => Ok(values.iter().map(|&x| T::of(x)).collect()),
     }
 }
 
-/// Weight, row after row, and bias of a linear layer.
-fn linear<T: Real>(path: &Path, name: &str) -> Result<(Vec<T>, Vec<T>)> {
+/// Weight, row after row, and bias of a linear layer from `outputs` numbers to `inputs`; a layer may have no bias.
+fn linear<T: Real>(path: &Path, name: &str, [inputs, outputs]: [usize; 2]) -> Result<(Vec<T>, Vec<T>)> {
     let content = tensors::read(path)?;
-    let get = |part: &str| {
+    let get = |part: &str, expected: &[usize]| {
         let full = format!("{name}.{part}");
-        let tensor = content.named.get(&full);
-        tensor.map(|t| t.to_f64().into_iter().map(T::of).collect::<Vec<T>>()).ok_or(full)
+        let Some(tensor) = content.named.get(&full) else { return Ok(None) };
+        if tensor.shape() != expected {
+            let what = format!("`{full}` has the shape {:?}", tensor.shape());
+            return Err(Error::format(path, what, format!("a read-out of this net has {expected:?}")));
+        }
+        let values = tensor.to_f64();
+        if values.iter().any(|x| !x.is_finite()) {
+            let what = format!("`{full}` holds a number that is not finite");
+            return Err(Error::format(path, what, "give finite weights"));
+        }
+        Ok(Some(values.into_iter().map(T::of).collect::<Vec<T>>()))
     };
-    let missing =
-        |full: String| Error::format(path, format!("no tensor is called `{full}`"), "name a linear layer of the file");
-    let weight = get("weight").map_err(missing)?;
-    let bias = get("bias").map_err(missing)?;
+    let weight = get("weight", &[inputs, outputs])?.ok_or_else(|| {
+        Error::format(path, format!("no tensor is called `{name}.weight`"), "name a linear layer of the file")
+    })?;
+    let bias = get("bias", &[inputs])?.unwrap_or_else(|| vec![T::zero(); inputs]);
     Ok((weight, bias))
 }
