@@ -230,7 +230,7 @@ fn main() -> Result<()> {
         }
         panels.push(LinesPanel {
             x: "share of the grid observed (%)".into(),
-            y: format!("root mean square forecast error, {name} (lines: means, marks: seeds)"),
+            y: format!("forecast error, {name} (lines: mean, marks: seeds)"),
             logarithmic: true,
             logarithmic_x: true,
             lines: lines.into_iter().chain(marks).collect(),
