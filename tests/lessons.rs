@@ -7,10 +7,14 @@ mod bidirectional_shortcut;
 mod euler_explodes;
 #[path = "../examples/gated_highway.rs"]
 mod gated_highway;
+#[path = "../examples/irregular_times.rs"]
+mod irregular_times;
 #[path = "../examples/order_matters.rs"]
 mod order_matters;
 #[path = "../examples/steps_to_flows.rs"]
 mod steps_to_flows;
+#[path = "../examples/trained_dynamics.rs"]
+mod trained_dynamics;
 #[path = "../examples/training_explodes.rs"]
 mod training_explodes;
 #[path = "../examples/vanishing_exploding.rs"]
@@ -80,4 +84,27 @@ fn reading_both_ways_keeps_the_first_input_near() {
         let [[near, _], [far, both]] = [8, 128].map(|n| bidirectional_shortcut::first_input(kind, n).unwrap());
         assert!(far < 1e-3 * near && both > 0.1 * near, "{kind}: {near:e} {far:e} {both:e}");
     }
+}
+
+#[test]
+fn where_little_is_observed_the_neural_ode_forecasts_best() {
+    use irregular_times::System::{LotkaVolterra, Oscillator};
+    for (system, share) in [(Oscillator, 0.2), (Oscillator, 0.1), (LotkaVolterra, 0.2), (LotkaVolterra, 0.1)] {
+        let all =
+            flowmap::solve::map_parts(5, 1, |seed| irregular_times::errors(system, share, 300, seed.start as u64));
+        let all: Vec<[f64; 3]> = all.into_iter().map(Result::unwrap).collect();
+        let [ode, filled, gaps] = [0, 1, 2].map(|k| all.iter().map(|errors| errors[k]).sum::<f64>() / 5.0);
+        assert!(ode < 0.7 * filled && ode < 0.7 * gaps, "{share}: {ode} {filled} {gaps}");
+    }
+}
+
+#[test]
+fn a_net_that_holds_a_bit_rests_in_two_places() {
+    let [(chance, before), (error, after)] = trained_dynamics::measure(12, 800).unwrap();
+    assert!(chance > 0.5 && error < 0.01, "{chance} {error}");
+    assert_eq!((before.points.len(), before.attracting()), (1, 1));
+    assert_eq!(after.attracting(), 2);
+    assert!(after.points.len() > 2, "a border between the two has a point of its own");
+    assert!(after.exponents[0] > before.exponents[0] + 0.02 && after.exponents[0] < 0.0);
+    assert!(after.norms.horizon(1e-3).lag > 1.2 * before.norms.horizon(1e-3).lag);
 }
