@@ -10,11 +10,11 @@ mod tasks;
 
 use flowmap::cells::Kind;
 use flowmap::models::sequence::{Example, Readout, Target};
-use flowmap::plot::LearningPanel;
+use flowmap::plot::Line;
 use flowmap::train::Growth;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tasks::{Plan, figure, learn, model, quick, recurrent};
+use tasks::{Plan, figure, learn, model, panel, quick, recurrent};
 
 fn draw(steps: usize, rng: &mut ChaCha8Rng) -> Example<f32> {
     let mut inputs: Vec<f32> = (0..2 * steps).map(|i| if i % 2 == 0 { rng.random() } else { 0.0 }).collect();
@@ -52,13 +52,12 @@ fn main() -> flowmap::Result<()> {
             let taken = learned.steps.last().copied().unwrap_or(0.0);
             println!("{cell:<14} {seed:>4} {taken:>6} {:>16.5} {:>9.1}", learned.last(), learned.seconds);
             // Seeds of a cell share its colour.
-            let (_, steps, values) = learned.curve();
-            curves.push((cell.to_owned(), steps, values));
+            curves.push(Line { name: cell.to_owned(), ..learned.curve() });
         }
     }
     let levels = vec![("chance: 0.167".into(), 1.0 / 6.0), ("solved: 0.01".into(), 0.01)];
     let measure = format!("test mean squared error at {last} steps");
-    figure("adding_problem", "The adding problem", vec![LearningPanel { measure, logarithmic: true, curves, levels }])
+    figure("adding_problem", "The adding problem", vec![panel(measure, true, curves, levels)])
 }
 
 /// Sequences of the length that training has reached.

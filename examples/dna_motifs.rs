@@ -9,10 +9,9 @@ mod tasks;
 
 use flowmap::cells::Kind;
 use flowmap::models::sequence::{Example, Readout, Target};
-use flowmap::plot::LearningPanel;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tasks::{Learned, Plan, figure, learn, model, motifs, one_hot, quick, recurrent};
+use tasks::{Learned, Plan, figure, learn, model, motifs, one_hot, panel, quick, recurrent};
 
 const LETTERS: &str = "ACGT";
 const BOX_35: &str = "TTGACA";
@@ -79,12 +78,9 @@ fn main() -> flowmap::Result<()> {
         for learned in &learned {
             println!("{task:<20} {:<6} {:>22.2} {:>9.1}", learned.name, learned.last(), learned.seconds);
         }
-        panels.push(LearningPanel {
-            measure: format!("{task}: test accuracy (%)"),
-            logarithmic: false,
-            curves: learned.iter().map(Learned::curve).collect(),
-            levels: vec![("chance: 50 %".into(), 50.0)],
-        });
+        let curves = learned.iter().map(Learned::curve).collect();
+        let measure = format!("{task}: test accuracy (%)");
+        panels.push(panel(measure, false, curves, vec![("chance: 50 %".into(), 50.0)]));
     }
     figure("dna_motifs", "Motifs: presence against order and spacing", panels)
 }

@@ -6,6 +6,9 @@
 //! The third arm begins with an orthogonal recurrent matrix, the usual remedy where one can choose the beginning.
 //! Arguments, both optional: the lag (100) and seeds (`1,2,3,4,5`).
 
+mod lesson;
+
+use flowmap::Result;
 use flowmap::analysis::flossing::{FlossingOptions, FlossingTape};
 use flowmap::analysis::{Drive, Stepped};
 use flowmap::cells::{Kind, Layers, Stack};
@@ -13,9 +16,8 @@ use flowmap::models::sequence::{
     Example, ModelTape, Readout, RecurrentEncoder, SequenceEncoder, SequenceModel, Target,
 };
 use flowmap::nn::{Activation, Mlp, Schedule, clip_norm};
-use flowmap::plot::{LearningFigure, LearningPanel, learning_figure};
+use flowmap::plot::{Line, LinesPanel};
 use flowmap::train::{SequenceTrainer, SequenceTraining};
-use flowmap::{Error, Result};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -139,31 +141,21 @@ fn main() -> Result<()> {
                 leading.first().copied().unwrap_or(f64::NAN),
                 last(&leading)
             );
-            accuracies.push((arm.to_owned(), at.clone(), accuracy));
-            exponents.push((arm.to_owned(), at, leading));
+            accuracies.push(Line::solid(arm, at.clone(), accuracy));
+            exponents.push(Line::solid(arm, at, leading));
         }
     }
-    let panel = |measure: &str, curves, level: (&str, f64)| LearningPanel {
-        measure: measure.into(),
-        logarithmic: false,
-        curves,
+    let panel = |measure: &str, lines, level: (&str, f64)| LinesPanel {
+        x: "training step".into(),
+        y: measure.into(),
+        lines,
         levels: vec![(level.0.into(), level.1)],
+        ..LinesPanel::default()
     };
-    let figure = LearningFigure {
-        title: format!("A bit remembered over {lag} steps, with and without gradient flossing"),
-        panels: vec![
-            panel("test accuracy (%)", accuracies, ("chance", 50.0)),
-            panel("leading exponent (nats per step)", exponents, ("signals neither grow nor fade", 0.0)),
-        ],
-    };
-    let svg = learning_figure(&figure)?;
-    std::fs::create_dir_all("out").map_err(|source| Error::File {
-        path: "out".into(),
-        doing: "making the folder",
-        source,
-        remedy: "run it from a folder that may be written to",
-    })?;
-    flowmap::io::write_atomic("out/flossing.svg".as_ref(), |writer| writer.write_all(svg.as_bytes()))?;
-    println!("figure: out/flossing.svg");
-    Ok(())
+    let panels = vec![
+        panel("test accuracy (%)", accuracies, ("chance", 50.0)),
+        panel("leading exponent (nats per step)", exponents, ("signals neither grow nor fade", 0.0)),
+    ];
+    let title = format!("A bit remembered over {lag} steps, with and without gradient flossing");
+    lesson::figure("flossing", &title, panels)
 }

@@ -7,10 +7,9 @@ mod tasks;
 
 use flowmap::cells::Kind;
 use flowmap::models::sequence::{Example, Readout, Target};
-use flowmap::plot::LearningPanel;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tasks::{Plan, figure, learn, model, one_hot, quick, recurrent};
+use tasks::{Plan, figure, learn, model, one_hot, panel, quick, recurrent};
 
 const RESIDUES: &str = "ACDEFGHIKLMNPQRSTVWY";
 
@@ -56,6 +55,6 @@ fn main() -> flowmap::Result<()> {
     }
     let levels = vec![(format!("majority: {majority:.1} %"), majority)];
     let measure = "test accuracy of residues (%)".into();
-    let panel = LearningPanel { measure, logarithmic: false, curves, levels };
+    let panel = panel(measure, false, curves, levels);
     figure("residue_labels", "Labels that depend on both sides", vec![panel])
 }

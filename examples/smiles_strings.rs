@@ -5,11 +5,10 @@ mod tasks;
 
 use flowmap::cells::Kind;
 use flowmap::models::sequence::{Example, Readout, Target};
-use flowmap::plot::LearningPanel;
 use flowmap::train::Growth;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tasks::{Plan, figure, learn, measure, model, one_hot, quick, recurrent};
+use tasks::{Plan, figure, learn, measure, model, one_hot, panel, quick, recurrent};
 
 const LETTERS: [char; 9] = ['C', 'N', 'O', '=', '(', ')', '1', '2', 'S'];
 const DEEPEST: usize = 4;
@@ -109,6 +108,6 @@ fn main() -> flowmap::Result<()> {
     }
     let levels = vec![("chance: 50 %".into(), 50.0)];
     let measure = format!("test accuracy at {shortest} to {longest} letters (%)");
-    let panel = LearningPanel { measure, logarithmic: false, curves, levels };
+    let panel = panel(measure, false, curves, levels);
     figure("smiles_strings", "Well-formed strings of any length", vec![panel])
 }

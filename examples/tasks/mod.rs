@@ -1,16 +1,23 @@
 //! What the examples with sequences share: one loop for every model, a test on sequences kept apart, a figure.
 
+#![allow(dead_code, reason = "each example uses its part")]
+
+#[path = "../lesson/mod.rs"]
+mod lesson;
+
 use flowmap::cells::{Kind, Layers};
 use flowmap::models::sequence::{
     Example, ModelTape, Motifs, Pooling, Readout, RecurrentEncoder, SequenceEncoder, SequenceModel, Target,
 };
 use flowmap::nn::{Activation, Convolution, Mlp, Schedule};
-use flowmap::plot::{LearningFigure, LearningPanel, learning_figure};
+use flowmap::plot::{Line, LinesPanel};
 use flowmap::solve::map_parts;
 use flowmap::train::{Growth, SequenceTrainer, SequenceTraining};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
+
+pub use lesson::{figure, quick};
 
 /// How one model is trained on one task.
 pub struct Plan {
@@ -38,18 +45,14 @@ impl Learned {
         self.measure.last().copied().unwrap_or(f64::NAN)
     }
 
-    pub fn curve(&self) -> (String, Vec<f64>, Vec<f64>) {
-        (self.name.clone(), self.steps.clone(), self.measure.clone())
+    pub fn curve(&self) -> Line {
+        Line::solid(self.name.clone(), self.steps.clone(), self.measure.clone())
     }
 }
 
 const BATCH: usize = 64;
 /// Sequences that run side by side; two parts make two threads busy.
 const PART: usize = 32;
-
-pub fn quick() -> bool {
-    std::env::var_os("FLOWMAP_QUICK").is_some()
-}
 
 /// A recurrent encoder with zero start.
 pub fn recurrent(kind: Kind, hidden: usize, inputs: usize, bidirectional: bool, readout: Readout) -> RecurrentEncoder {
@@ -64,7 +67,6 @@ pub fn recurrent(kind: Kind, hidden: usize, inputs: usize, bidirectional: bool, 
 }
 
 /// A bag of motifs.
-#[allow(dead_code, reason = "not every example compares with one")]
 pub fn motifs(inputs: usize, filters: usize, kernel: usize) -> Motifs {
     Motifs { convolution: Convolution { inputs, filters, kernel }, pooling: Pooling::Max }
 }
@@ -155,23 +157,12 @@ fn score(target: &Target<f32>, found: &[f32]) -> (f64, f64) {
     }
 }
 
-/// Writes the figure under `out/`.
-pub fn figure(name: &str, title: &str, panels: Vec<LearningPanel>) -> flowmap::Result<()> {
-    let svg = learning_figure(&LearningFigure { title: title.into(), panels })?;
-    let path = std::path::Path::new("out").join(format!("{name}.svg"));
-    std::fs::create_dir_all("out").map_err(|source| flowmap::Error::File {
-        path: "out".into(),
-        doing: "making the folder",
-        source,
-        remedy: "run it from a folder that may be written to",
-    })?;
-    flowmap::io::write_atomic(&path, |writer| writer.write_all(svg.as_bytes()))?;
-    println!("figure: {}", path.display());
-    Ok(())
+/// A measure by training step, and values to compare with.
+pub fn panel(measure: String, logarithmic: bool, lines: Vec<Line>, levels: Vec<(String, f64)>) -> LinesPanel {
+    LinesPanel { x: "training step".into(), y: measure, logarithmic, lines, levels, ..LinesPanel::default() }
 }
 
 /// One-hot inputs of letters of an alphabet.
-#[allow(dead_code, reason = "the adding problem has numbers")]
 pub fn one_hot(letters: &[usize], alphabet: usize) -> Vec<f32> {
     let mut inputs = vec![0.0; letters.len() * alphabet];
     letters.iter().enumerate().for_each(|(at, &letter)| inputs[at * alphabet + letter] = 1.0);

@@ -147,12 +147,9 @@ impl Cell {
         }
     }
 
-    /// Rows kept after the gates: `t`, `q` or `s`.
+    /// Rows kept after the gates: the slope, `t`, `q` or `s`.
     fn extra(&self) -> usize {
-        match self.kind {
-            Kind::Rnn(_) => 0,
-            _ => self.hidden,
-        }
+        self.hidden
     }
 
     /// From the input; from the state; from the reset state (classic GRU only, else empty).
@@ -206,6 +203,7 @@ impl Cell {
         linalg::affine_add(w_hh, h, &mut gates[..state.to.len() * lanes], lanes);
         match self.kind {
             Kind::Rnn(activation) => {
+                activation.slope(gates, extra);
                 activation.apply(gates);
                 out.data.copy_from_slice(gates);
             }
@@ -266,11 +264,9 @@ impl Cell {
         push(&input, dx, &mut pre[rows(&input.to)], true);
         push(&state, dh, &mut pre[rows(&state.to)], self.kind == Kind::Gru);
         match self.kind {
-            Kind::Rnn(activation) => {
-                let slope = &mut rest[..hidden * points];
-                activation.derivative(gates.data, slope);
+            Kind::Rnn(_) => {
                 out.data.copy_from_slice(pre);
-                linalg::scale_points(slope, points, out.data, lanes);
+                linalg::scale_points(extra, points, out.data, lanes);
             }
             Kind::Lstm => {
                 let [i, f, g, o] = fourths(gates.data);
@@ -349,12 +345,10 @@ impl Cell {
         let (room, scratch) = scratch.split_at_mut(ROOM * lanes);
         let h = slab.slice(0..hidden).data;
         match self.kind {
-            Kind::Rnn(activation) => {
+            Kind::Rnn(_) => {
                 h_bar.data.fill(T::zero());
-                let slope = &mut scratch[..hidden * points];
-                activation.derivative(gates.data, slope);
                 kept.data.copy_from_slice(w.data);
-                linalg::scale_points(slope, points, kept.data, lanes);
+                linalg::scale_points(extra, points, kept.data, lanes);
             }
             Kind::Lstm => {
                 h_bar.data.fill(T::zero());

@@ -154,7 +154,7 @@ pub fn write_loss(folder: &OutputFolder, state: &TrainState) -> Result<()> {
     write(folder, "loss.svg", &loss_figure(&figure)?)
 }
 
-fn write(folder: &OutputFolder, name: &str, svg: &str) -> Result<()> {
+pub(super) fn write(folder: &OutputFolder, name: &str, svg: &str) -> Result<()> {
     folder.write(name, |writer| writer.write_all(svg.as_bytes()))
 }
 

@@ -2,7 +2,7 @@
 
 use super::args::{Common, SweepArgs};
 use super::console::{Console, short};
-use super::lyapunov::system::Stepping;
+use super::sources::system::Stepping;
 use super::{figures, interrupt, simulate, tables};
 use crate::analysis::SpectrumOptions;
 use crate::analysis::sweep::{Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};

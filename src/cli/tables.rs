@@ -1,8 +1,8 @@
 //! Tables that commands write.
 
 use crate::Result;
+use crate::analysis::Spectrum;
 use crate::analysis::sweep::SweepPoint;
-use crate::analysis::{Spectrum, Status};
 use crate::io::OutputFolder;
 use crate::io::table::{self, Cell};
 use crate::models::Prediction;
@@ -147,7 +147,7 @@ pub fn write_spectrum(folder: &OutputFolder, spectrum: &Spectrum) -> Result<()> 
             Cell::Integer(i as i64 + 1),
             spectrum.exponents[i].into(),
             spectrum.standard_errors[i].into(),
-            status(spectrum.status[i]).into(),
+            spectrum.status[i].name().into(),
             if spectrum.neutral[i] { "true" } else { "false" }.into(),
             (spectrum.exponents[i] * spectrum.unit).into(),
             spectrum.between_starts[i].into(),
@@ -155,14 +155,6 @@ pub fn write_spectrum(folder: &OutputFolder, spectrum: &Spectrum) -> Result<()> 
         ]
     });
     table::write(&folder.file("spectrum.csv"), &header, rows)
-}
-
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Resolved => "resolved",
-        Status::BelowPrecision => "below_precision",
-        Status::MinusInfinity => "minus_infinity",
-    }
 }
 
 /// `sweep.csv`: a row a value, and `samples.csv`: a row a sample.
@@ -184,7 +176,7 @@ pub fn write_sweep(
     let rows = values.iter().zip(points).map(|(&value, point)| {
         let mut cells = vec![value.into()];
         for i in 0..exponents {
-            let mark = point.status.get(i).map_or("failed", |s| status(*s));
+            let mark = point.status.get(i).map_or("failed", |s| s.name());
             cells.extend([point.exponents[i].into(), point.standard_errors[i].into(), mark.into()]);
         }
         cells.push(point.failure.as_deref().map_or(Cell::Empty, Cell::from));

@@ -32,7 +32,7 @@ pub use system::{Exponent, Kind, Measure, Parameter, Reference, Span, System};
 use crate::{Error, Result};
 
 /// Every named system: flows, then maps.
-pub const SYSTEMS: [&System; 21] = [
+pub const SYSTEMS: [&System; 22] = [
     &dissipative::LORENZ63,
     &dissipative::ROSSLER,
     &dissipative::HYPER_ROSSLER,
@@ -47,6 +47,7 @@ pub const SYSTEMS: [&System; 21] = [
     &rate_network::RATE_NETWORK,
     &kinetics::LOTKA_VOLTERRA,
     &kinetics::ROBERTSON,
+    &kinetics::STIFF_LINEAR,
     &maps::HENON,
     &maps::IKEDA,
     &maps::LOZI,

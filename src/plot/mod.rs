@@ -1,4 +1,5 @@
-//! Figures as SVG text: fits, forecasts, training losses, trajectories, spectra and sweeps.
+//! Figures as SVG text: fits, forecasts, training losses, trajectories, spectra, sweeps, stability regions, and curves of any
+//! kind.
 //!
 //! A figure is a plain record of `f64` vectors; a function turns it into one SVG document, which the caller writes.
 //! Nothing here reads or writes files, prints, or panics on any numbers or names. Values that are not finite (or beyond
@@ -12,10 +13,11 @@ mod axes;
 mod canvas;
 mod fit;
 mod frame;
-mod learning;
 mod legend;
+mod lines;
 mod loss;
 pub mod palette;
+mod regions;
 mod spectrum;
 mod sweep;
 #[cfg(test)]
@@ -25,8 +27,9 @@ mod thin;
 mod trajectory;
 
 pub use fit::{Curve, FitFigure, FitPanel, FitSeries, Points, fit_figure};
-pub use learning::{LearningFigure, LearningPanel, learning_figure};
+pub use lines::{Line, LinesFigure, LinesPanel, Look, lines_figure};
 pub use loss::{LossFigure, Stage, loss_figure};
+pub use regions::{RegionPanel, RegionsFigure, regions_figure};
 pub use spectrum::{ExponentMark, SpectrumFigure, spectrum_figure};
 pub use sweep::{SweepFigure, sweep_figure};
 pub use trajectory::{TrajectoryFigure, trajectory_figure};

@@ -146,31 +146,52 @@ fn losses_of_any_kind_are_drawn() {
     assert!(texts.contains(&"best: epoch 0, 1.00".to_owned()), "{texts:?}");
 }
 
-fn learning(values: Vec<f64>, logarithmic: bool) -> LearningFigure {
-    let curve = |name: &str| (name.to_owned(), steps(values.len(), 0.0), values.clone());
-    let panel = |measure: &str| LearningPanel {
-        measure: measure.into(),
+fn lines(values: Vec<f64>, logarithmic: bool) -> LinesFigure {
+    let line = |name: &str, look: Look| Line::solid(name, steps(values.len(), 0.0), values.clone()).look(look);
+    let panel = |y: &str| LinesPanel {
+        x: "training step".into(),
+        y: y.into(),
         logarithmic,
-        curves: vec![curve("LSTM"), curve("<GRU>")],
+        logarithmic_x: logarithmic,
+        shown: None,
+        lines: vec![line("LSTM", Look::Solid), line("<GRU>", Look::Marks), line("truth", Look::Truth)],
         levels: vec![("chance".into(), 0.5)],
     };
-    LearningFigure { title: "learned".into(), panels: vec![panel("accuracy (%)"), panel("loss")] }
+    let panels = vec![panel("accuracy (%)"), panel("loss")];
+    LinesFigure { title: "learned".into(), panels, remarks: vec!["in short".into()] }
 }
 
 #[test]
-fn learning_curves_name_models_measures_and_levels_whatever_the_numbers() {
+fn curves_name_models_axes_and_levels_whatever_the_numbers() {
     for values in [wave(30, 2.0), vec![], vec![f64::NAN, 0.0, -1.0, f64::INFINITY], vec![1e300, 1e-300]] {
         for logarithmic in [false, true] {
-            let texts = texts(&learning_figure(&learning(values.clone(), logarithmic)).unwrap());
-            for name in ["LSTM", "<GRU>", "accuracy (%)", "loss", "chance", "training step"] {
+            let texts = texts(&lines_figure(&lines(values.clone(), logarithmic)).unwrap());
+            for name in ["LSTM", "<GRU>", "truth", "accuracy (%)", "loss", "chance", "training step", "in short"] {
                 assert!(texts.iter().any(|text| text == name), "{name} in {texts:?}");
             }
         }
     }
-    let mut wrong = learning(wave(3, 0.0), false);
-    wrong.panels[1].curves[0].1.pop();
-    assert!(matches!(learning_figure(&wrong), Err(crate::Error::Shape { .. })));
-    assert!(learning_figure(&LearningFigure::default()).is_ok());
+    let mut wrong = lines(wave(3, 0.0), false);
+    wrong.panels[1].lines[0].x.pop();
+    assert!(matches!(lines_figure(&wrong), Err(crate::Error::Shape { .. })));
+    assert!(lines_figure(&LinesFigure::default()).is_ok());
+}
+
+#[test]
+fn stability_regions_are_documents_whatever_the_points() {
+    let disc = |re: f64, im: f64| ((1.0 + re).powi(2) + im * im).sqrt();
+    let panel = |points: Vec<[f64; 2]>| RegionPanel {
+        name: "euler".into(),
+        growth: std::rc::Rc::new(disc),
+        points: vec![("h = 0.1".into(), points)],
+    };
+    for points in [vec![[-0.5, 0.5]], vec![], vec![[f64::NAN, 1.0], [-1e300, f64::INFINITY]]] {
+        let figure =
+            RegionsFigure { title: "t".into(), panels: vec![panel(points); 4], remarks: vec!["stable".into()] };
+        let texts = texts(&regions_figure(&figure).unwrap());
+        assert!(texts.iter().any(|text| text == "no mode grows") && texts.iter().any(|text| text == "h = 0.1"));
+    }
+    assert!(regions_figure(&RegionsFigure::default()).is_ok());
 }
 
 #[test]

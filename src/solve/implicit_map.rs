@@ -137,7 +137,10 @@ impl<'a, T: Real> ImplicitStepMap<'a, T> {
                 k.iter_mut().zip(&*room.value).for_each(|(k, &d)| *k += d);
                 let size = |x: &[T]| x.iter().fold(T::zero(), |most, x| most.max(x.abs()));
                 let moved = size(room.value) * reach.abs();
-                let state = size(&room.lane[..n]).max(size(&room.arguments[..n])).max(T::default_epsilon());
+                // With long steps a stage is a small difference of large numbers, known no better than those.
+                let parts = size(room.base).max(size(&*k) * reach.abs());
+                let state = size(&room.lane[..n]).max(size(&room.arguments[..n])).max(parts);
+                let state = state.max(T::default_epsilon());
                 if moved <= T::of(ROUNDING) * T::default_epsilon() * state {
                     found = true;
                     break;

@@ -4,7 +4,7 @@ mod errors;
 mod exact;
 mod flossing;
 mod flows;
-mod kit;
+pub mod kit;
 mod nets;
 mod states;
 mod sweeps;

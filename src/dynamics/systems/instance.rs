@@ -23,6 +23,9 @@ pub struct Instance {
     pub separable: bool,
     /// Quantities that do not change along trajectories.
     pub conserved: Vec<Conserved>,
+    /// The energy, where there is one: conserved, or lost by damping. One row from state and time, with the system's
+    /// parameters.
+    pub energy: Option<Box<dyn Component<f64>>>,
     /// The sum of all Lyapunov exponents, where it is known exactly.
     pub sum_of_exponents: Option<f64>,
     /// How many exponents are known to be 0 while the state moves.
@@ -57,8 +60,19 @@ pub struct Conserved {
 
 impl Instance {
     pub(super) fn new(system: &'static System, values: Vec<f64>) -> Self {
-        let Made { component, labels, start, separable, conserved, sum_of_exponents, zeros, pairs, step, stepping } =
-            (system.make)(&values);
+        let Made {
+            component,
+            labels,
+            start,
+            separable,
+            conserved,
+            energy,
+            sum_of_exponents,
+            zeros,
+            pairs,
+            step,
+            stepping,
+        } = (system.make)(&values);
         let step = if system.kind == Kind::Map { 1.0 } else { step };
         let numbers = system.parameters.iter().zip(&values);
         let params = numbers.filter(|(parameter, _)| parameter.whole.is_none()).map(|(_, &value)| value).collect();
@@ -71,6 +85,7 @@ impl Instance {
             start,
             separable,
             conserved,
+            energy,
             sum_of_exponents,
             zeros,
             pairs,
@@ -111,6 +126,7 @@ pub(super) struct Made {
     pub start: Vec<f64>,
     pub separable: bool,
     pub conserved: Vec<Conserved>,
+    pub energy: Option<Box<dyn Component<f64>>>,
     pub sum_of_exponents: Option<f64>,
     pub zeros: usize,
     pub pairs: Option<f64>,
@@ -127,6 +143,7 @@ impl Made {
             start,
             separable: false,
             conserved: Vec::new(),
+            energy: None,
             sum_of_exponents: None,
             zeros: 0,
             pairs: None,
@@ -159,6 +176,11 @@ impl Made {
     ) -> Self {
         self.conserved.push(Conserved { name, quantity: Box::new(LiftMap::<Q, N, 1, P>(quantity)) });
         self
+    }
+
+    /// With an energy.
+    pub fn energy<Q: SmallMap<N, 1, P> + 'static, const N: usize, const P: usize>(self, quantity: Q) -> Self {
+        Self { energy: Some(Box::new(LiftMap::<Q, N, 1, P>(quantity))), ..self }
     }
 
     pub fn separable(self) -> Self {

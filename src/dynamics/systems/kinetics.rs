@@ -83,3 +83,31 @@ pub(super) const ROBERTSON: System = System {
     references: &[],
     make: |_| Made::flow(Robertson, ["x", "y", "z"], [1.0, 0.0, 0.0]).conserving("mass", RobertsonMass).zeros(1),
 };
+
+struct StiffLinear;
+impl SmallField<2, 1> for StiffLinear {
+    #[inline(always)]
+    fn rhs<S: Scalar>(&self, _t: S, [x, y]: [S; 2], [k]: [S; 1]) -> [S; 2] {
+        [y - S::of(2.0) * x, (k - S::of(2.0)) * x - (k - S::of(1.0)) * y]
+    }
+}
+
+pub(super) const STIFF_LINEAR: System = System {
+    name: "stiff-linear",
+    title: "two decays, one much faster",
+    kind: Kind::Flow,
+    equations: "x' = -2 x + y, y' = (k - 2) x - (k - 1) y; the rates are 1 and k",
+    source: "Lambert 1991, Numerical Methods for Ordinary Differential Systems, sec. 6.1",
+    remark: "The fast rate is gone from the solution at once, and still limits the steps of explicit methods to 2/k and the \
+             like.",
+    parameters: &[Parameter::real("k", 1000.0, "the fast rate")],
+    span: Span { end: 5.0, step: 0.01 },
+    measure: Measure { step: 0.000_05, warmup: 0.5, time: 10.0, starts: 1, exponents: 0 },
+    references: &[Reference {
+        settings: &[],
+        exponents: &[exact(-1.0), exact(-1000.0)],
+        dimension: Some(0.0),
+        how: "the eigenvalues of its matrix",
+    }],
+    make: |p| Made::flow(StiffLinear, ["x", "y"], [1.0, 0.0]).sum(-1.0 - p[0]),
+};

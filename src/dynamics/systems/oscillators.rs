@@ -106,7 +106,7 @@ pub(super) const PENDULUM: System = System {
         how: "real parts of the eigenvalues at rest: half the damping while 4 g/l exceeds its square",
     }],
     make: |p| {
-        let made = Made::flow(Pendulum, ["theta", "omega"], [2.0, 0.0]).sum(-p[2]).pairs(-p[2]);
+        let made = Made::flow(Pendulum, ["theta", "omega"], [2.0, 0.0]).sum(-p[2]).pairs(-p[2]).energy(PendulumEnergy);
         if p[2] == 0.0 { made.separable().conserving("energy", PendulumEnergy).zeros(2) } else { made }
     },
 };

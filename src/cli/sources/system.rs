@@ -1,9 +1,8 @@
 //! Named systems.
 
-use super::super::args::{Common, LyapunovArgs};
-use super::super::console::Console;
+use super::super::args::{Common, SourceArgs};
 use super::super::simulate;
-use super::{Subject, Usual, finish};
+use super::{Measure, Subject, Usual};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, near};
@@ -84,21 +83,21 @@ impl<'a> Stepping<'a> {
     }
 }
 
-pub fn measure(name: &str, args: &LyapunovArgs, common: &Common, console: &Console) -> Result<()> {
+pub fn measure<M: Measure>(name: &str, args: &SourceArgs, common: &Common, measure: &M) -> Result<M::Found> {
     let instance = simulate::build(name, &args.set, common)?;
     let start = simulate::start(args.start.as_ref(), &instance)?;
     let stepping = Stepping::of(&instance, args.method.as_deref(), args.step)?;
-    with(&instance, start, &stepping, args, common, console)
+    with(&instance, start, &stepping, args, common, measure)
 }
 
-fn with(
+fn with<M: Measure>(
     instance: &Instance,
     start: Vec<f64>,
     stepping: &Stepping,
-    args: &LyapunovArgs,
+    args: &SourceArgs,
     common: &Common,
-    console: &Console,
-) -> Result<()> {
+    with: &M,
+) -> Result<M::Found> {
     let (system, step) = (instance.system, stepping.step);
     let stepped = &stepping.stepped();
     let measure = system.measure;
@@ -114,31 +113,27 @@ fn with(
     let checked = SEPARATION_STEPS.min(SEPARATION_WORK / cost).max(2000);
     let warmup = in_steps(measure.warmup);
     let usual_exponents = Some(measure.exponents).filter(|&m| m > 0 && m < stepped.dim());
-    finish(
-        Subject {
-            stepped,
-            source: json!({
-                "kind": system.kind.name(), "name": system.name, "parameters": parameters, "method": stepping.method,
-                "exponents": "autonomous", "start": start,
-            }),
-            title: format!("{}: {}", system.name, system.title),
-            usual: Usual { warmup, steps: in_steps(measure.time), exponents: usual_exponents },
-            rules,
-            sum: instance.sum_of_exponents,
-            zeros: instance.zeros,
-            pairs: instance.pairs,
-            further: Box::new(|spectrum| {
-                let start = &start;
-                let apart = (checked / 10).max(1);
-                vec![
-                    audit::leading(spectrum, stepped, start, checked, seed),
-                    audit::jacobian(stepped, start, warmup.min(checked), apart, seed),
-                ]
-            }),
-            starts,
-        },
-        args,
-        common,
-        console,
-    )
+    with.measure(Subject {
+        stepped,
+        source: json!({
+            "kind": system.kind.name(), "name": system.name, "parameters": parameters, "method": stepping.method,
+            "exponents": "autonomous", "start": start,
+        }),
+        title: format!("{}: {}", system.name, system.title),
+        usual: Usual { warmup, steps: in_steps(measure.time), exponents: usual_exponents },
+        rules,
+        sum: instance.sum_of_exponents,
+        zeros: instance.zeros,
+        pairs: instance.pairs,
+        further: Box::new(|spectrum| {
+            let start = &start;
+            let apart = (checked / 10).max(1);
+            vec![
+                audit::leading(spectrum, stepped, start, checked, seed),
+                audit::jacobian(stepped, start, warmup.min(checked), apart, seed),
+            ]
+        }),
+        starts,
+        outputs: 0..stepped.dim(),
+    })
 }
