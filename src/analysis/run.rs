@@ -206,7 +206,7 @@ impl<'a, T: Real> Run<'a, T> {
             self.groups.iter_mut().for_each(walk);
         }
         for group in &self.groups {
-            if let Some((start, None)) = group.walk.lost() {
+            if let (Some((start, None)), Some(_)) = (group.walk.lost(), self.options.qr_every) {
                 let what = format!("tangents of start {} outgrow all numbers between factorisations", start + 1);
                 return Err(Error::config(what, "factor more often, or leave the interval to be chosen"));
             }

@@ -141,7 +141,7 @@ impl<T: Real, F: SmallMap<N, N, P>, const N: usize, const P: usize, const SWEPT:
                 doubt(&state).store(&mut stand.doubts[1]);
                 doubt(&newest).store(&mut stand.doubts[2]);
                 if let Some(scale) = &self.rows.scale {
-                    weigh(scale, (&y, &state), (&newest, newest_at), stand);
+                    weigh(scale, [&y, &state], (&newest, newest_at), stand);
                 }
             }
             match (self.settle)(stand) {
@@ -243,7 +243,7 @@ fn doubt<T: Real, V: Vector<T>, const C: usize, const N: usize>(rows: &[Pack<T, 
 #[inline(always)]
 fn weigh<T: Real, V: Vector<T>, const C: usize, const N: usize>(
     scale: &Scale<T>,
-    (y, state): (&[Pack<T, V, C>; N], &[Pack<T, V, C>; N]),
+    [y, state]: [&[Pack<T, V, C>; N]; 2],
     newest: (&[Pack<T, V, C>; N], usize),
     stand: &mut Stand<T>,
 ) {

@@ -20,7 +20,7 @@ pub struct Passed<T: Real> {
 
 enum Kept<T: Real> {
     Recording(Box<Recording<T>>),
-    Dense(Dense<T>),
+    Dense(Box<Dense<T>>),
     States,
     /// Tangents of the outputs, and the JVPs that they took.
     Tangents(Vec<T>, usize),
@@ -43,7 +43,7 @@ impl<T: Real> Passed<T> {
             Strategy::Interpolating => {
                 continuous::check(field, options, false)?;
                 let (solution, dense) = Dense::record(field, params, problem, options)?;
-                Ok(Self { solution, kept: Kept::Dense(dense) })
+                Ok(Self { solution, kept: Kept::Dense(Box::new(dense)) })
             }
             Strategy::Backsolve => {
                 continuous::check(field, options, true)?;
