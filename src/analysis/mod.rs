@@ -20,6 +20,7 @@
 pub mod audit;
 mod blocking;
 mod checkpoint;
+mod covariant;
 mod dimension;
 pub mod horizon;
 mod interval;
@@ -37,6 +38,7 @@ mod tests;
 mod walk;
 
 pub use blocking::standard_error;
+pub use covariant::{Covariant, CovariantMeasured, CovariantOptions, Moment, Spread};
 pub use run::{Run, SpectrumOptions};
 pub use spectrum::{Spectrum, Status, TracePoint};
 pub use stepped::{Clock, Drive, Stepped, near};
