@@ -20,6 +20,7 @@
 pub mod audit;
 mod blocking;
 mod checkpoint;
+mod covariant;
 mod dimension;
 mod fading;
 pub mod flossing;
@@ -42,6 +43,7 @@ mod tests;
 mod walk;
 
 pub use blocking::standard_error;
+pub use covariant::{Covariant, CovariantMeasured, CovariantOptions, Moment, Spread};
 pub use fading::{Fading, fading};
 pub use product::{SingularValues, singular_values};
 pub use run::{Run, SpectrumOptions};

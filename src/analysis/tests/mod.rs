@@ -1,5 +1,6 @@
 //! Spectra that are known exactly, and what a result says of itself.
 
+mod covariant;
 mod errors;
 mod exact;
 mod flossing;
