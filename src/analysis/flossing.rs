@@ -134,7 +134,9 @@ impl<T: Real> FlossingTape<T> {
         }
         let walk = Walk::new(system, std::slice::from_ref(&start.to_vec()), 0, columns, options.frame, options.seed)?;
         let (dim, rows) = (system.dim(), map.in_dim());
-        (self.columns, self.warmup, self.steps) = (columns, options.warmup as usize, total as usize);
+        // None until the walk is whole: there is no way back through a part.
+        self.columns = 0;
+        (self.warmup, self.steps) = (options.warmup as usize, total as usize);
         let (slab_len, pushed_len) = (map.slab_len(), map.pushed_len() * columns);
         let (frame_len, square) = (rows * columns, columns * columns);
         self.slabs.resize(self.steps * slab_len, T::zero());
@@ -199,6 +201,7 @@ impl<T: Real> FlossingTape<T> {
             let what = format!("gradients grow by e^{most:.1} over {total} steps");
             return Err(Error::config(what, "take fewer steps, or smaller weights to begin with"));
         }
+        self.columns = columns;
         let time = options.steps as f64 * system.duration();
         Ok(self.sums.iter().map(|sum| sum / time).collect())
     }
@@ -209,11 +212,11 @@ impl<T: Real> FlossingTape<T> {
     /// Cost: about twice that of [`run`](Self::run); allocates nothing once it has.
     ///
     /// # Errors
-    /// If a length is not that of the last run's system.
+    /// If the last run failed, or a length is not that of its system.
     pub fn pull(&mut self, system: &Stepped<T>, exponents_bar: &[f64], params_bar: &mut [T]) -> Result<()> {
         let map = curved(system)?;
         let (columns, dim, rows) = (self.columns, system.dim(), map.in_dim());
-        if exponents_bar.len() != columns {
+        if columns == 0 || exponents_bar.len() != columns {
             return Err(Error::shape("cotangents of exponents", columns, exponents_bar.len()));
         }
         if params_bar.len() != map.param_count() || self.slabs.len() != self.steps * map.slab_len() {

@@ -181,4 +181,7 @@ fn what_has_no_sound_gradient_is_refused_with_its_remedy() {
     tape.run(&system, &case.start, &case.options).unwrap();
     assert!(tape.pull(&system, &[1.0], &mut vec![0.0; case.params.len()]).is_err());
     assert!(tape.pull(&system, &WEIGHTS, &mut [0.0]).is_err());
+    let few = FlossingOptions { most_growth: -1.0, ..case.options.clone() };
+    assert!(tape.run(&system, &case.start, &few).is_err());
+    assert!(tape.pull(&system, &WEIGHTS, &mut vec![0.0; case.params.len()]).is_err());
 }
