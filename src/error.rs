@@ -71,6 +71,12 @@ pub enum Error {
         /// When and why.
         failure: crate::solve::Failure,
     },
+    /// The run failed at every value of a parameter.
+    #[error("the run failed at every value, the first time so: {what}")]
+    Sweep {
+        /// Why, at the first value.
+        what: String,
+    },
     /// Training could not go on.
     #[error("training stopped at epoch {epoch}: {what}; {remedy}")]
     Training {
@@ -101,7 +107,7 @@ impl Error {
 
     /// Whether the cause lies in what the caller gave (files, options) rather than in the computation.
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Solve { .. } | Self::Training { .. })
+        !matches!(self, Self::Solve { .. } | Self::Sweep { .. } | Self::Training { .. })
     }
 }
 

@@ -31,10 +31,16 @@ fn crossing(exponents: &[f64]) -> Option<(usize, f64)> {
     None
 }
 
+/// Whether rounding hides one of so many leading exponents.
+fn hidden(spectrum: &Spectrum, count: usize) -> bool {
+    spectrum.status[..count].contains(&Status::BelowPrecision)
+}
+
 pub(super) fn kaplan_yorke(spectrum: &Spectrum) -> Result<f64> {
     let exponents = counted(spectrum);
+    let used = crossing(&exponents).map_or(exponents.len(), |(i, _)| i + 1);
     match crossing(&exponents) {
-        Some((i, _)) if spectrum.status[i] == Status::BelowPrecision => Err(undefined(
+        _ if hidden(spectrum, used) => Err(undefined(
             "the Kaplan-Yorke dimension hangs on an exponent that rounding hides",
             "factor more often, or compute in double precision",
         )),
@@ -61,6 +67,12 @@ pub(super) fn entropy(spectrum: &Spectrum) -> Result<f64> {
     let exponents = counted(spectrum);
     if !spectrum.is_complete() && exponents.last().is_some_and(|last| *last > 0.0) {
         return Err(undefined("the last known exponent is positive, and there may be more", "ask for more exponents"));
+    }
+    if hidden(spectrum, exponents.iter().take_while(|x| **x > 0.0).count()) {
+        return Err(undefined(
+            "rounding hides a positive exponent",
+            "factor more often, or compute in double precision",
+        ));
     }
     Ok(exponents.iter().map(|x| x.max(0.0)).sum())
 }

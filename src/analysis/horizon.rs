@@ -25,6 +25,9 @@ use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use std::ops::{Range, RangeInclusive};
 
+/// Most norms kept: 1 GiB.
+const MOST: u64 = 1 << 27;
+
 /// Which cotangents are pulled back, and from where.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackwardOptions {
@@ -56,7 +59,7 @@ impl BackwardOptions {
     /// If they are fewer than the lags, or more than there are inputs for.
     pub fn steps<T: Real>(&self, system: &Stepped<T>) -> Result<u64> {
         let left = system.length().map(|length| length.saturating_sub(self.warmup));
-        let steps = self.steps.or(left).unwrap_or(2 * self.lags);
+        let steps = self.steps.or(left).unwrap_or(self.lags.saturating_mul(2));
         match left {
             Some(left) if steps.max(self.lags) > left => {
                 let what = format!("{} lags over {steps} steps are asked for", self.lags);
@@ -167,6 +170,11 @@ pub fn backward_norms<T: Real>(
             starts.len()
         );
         return Err(Error::config(what, "give at least one of each, and rows of the state"));
+    }
+    let kept = (starts.len() as u64 * options.cotangents as u64).saturating_mul(options.ends);
+    if kept.saturating_mul(options.lags) > MOST {
+        let what = format!("norms of {kept} gradients over {} lags are too many to keep", options.lags);
+        return Err(Error::config(what, "ask for fewer lags, ends or gradients"));
     }
     let ends = spread(options.lags, steps, options.ends);
     let of_start = |(number, start): (usize, &Vec<T>)| -> Result<Vec<Vec<f64>>> {

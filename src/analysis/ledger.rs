@@ -6,6 +6,9 @@ use crate::Real;
 
 /// Rounding of a column, in units of ε times its length before the factorisation.
 const ROUNDING: f64 = 8.0;
+/// Nats that a column may be off by which lost all its digits: how far below the rest rounding leaves it says nothing of
+/// how far below it is.
+pub(super) const LOST: f64 = 700.0;
 
 /// Sums of logarithms of the diagonals, in bins of equally many steps. Entry `j · starts + s` is column `j` of start `s`.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +86,8 @@ impl Ledger {
             let (r, length) = (r.f64(), length.f64());
             if r > 0.0 {
                 self.open[k] += r.ln();
-                self.noise[k] += (unit * length / r).min(1.0);
+                let share = unit * length / r;
+                self.noise[k] += if share < 1.0 { share } else { LOST };
             } else {
                 self.zeros[k] += 1.0;
             }

@@ -1,7 +1,7 @@
 //! A spectrum in the making.
 
 use super::interval::Interval;
-use super::ledger::Ledger;
+use super::ledger::{LOST, Ledger};
 use super::spectrum::{Measured, Spectrum};
 use super::walk::TOGETHER;
 use super::{Frame, Stepped, Walk};
@@ -54,6 +54,8 @@ const BINS: u64 = 128;
 const ROUND: u64 = 8;
 /// Finished bins before a target error can end the run: too few have no error to rely on.
 const FEWEST: usize = 32;
+/// Most numbers in a frame.
+const MOST_NUMBERS: u64 = 1 << 29;
 /// Most dimensions in which dead directions are looked for.
 const PROBED: usize = 2048;
 
@@ -103,6 +105,14 @@ impl<'a, T: Real> Run<'a, T> {
             let what = format!("{} warm-up steps and {} counted ones are asked for", options.warmup, options.steps);
             return Err(Error::config(what, format!("there are inputs for {most}; take fewer")));
         }
+        let mut options = options;
+        // A single factorisation, at the end, is the least there is.
+        options.qr_every = options.qr_every.map(|every| every.min(options.steps));
+        let numbers = (columns as u64).saturating_mul(system.map.in_dim() as u64);
+        if numbers > MOST_NUMBERS {
+            let what = format!("{columns} tangents in {dim} dimensions are {:.0} GB", numbers as f64 * 16e-9);
+            return Err(Error::config(what, "ask for fewer exponents"));
+        }
         let together = if system.map.strider().is_some() { TOGETHER } else { 1 };
         let bin = match options.qr_every {
             // Whole intervals make a bin.
@@ -132,6 +142,11 @@ impl<'a, T: Real> Run<'a, T> {
     /// Steps of each start at the end.
     pub fn end(&self) -> u64 {
         self.options.warmup + self.options.steps
+    }
+
+    /// Steps of a bin.
+    pub(super) fn bin(&self) -> u64 {
+        self.groups[0].ledger.bin
     }
 
     /// What walks.
@@ -191,6 +206,10 @@ impl<'a, T: Real> Run<'a, T> {
             self.groups.iter_mut().for_each(walk);
         }
         for group in &self.groups {
+            if let Some((start, None)) = group.walk.lost() {
+                let what = format!("tangents of start {} outgrow all numbers between factorisations", start + 1);
+                return Err(Error::config(what, "factor more often, or leave the interval to be chosen"));
+            }
             if let Some((start, component)) = group.walk.lost() {
                 let failure = Failure {
                     time: group.walk.time(),
@@ -241,7 +260,7 @@ impl<'a, T: Real> Run<'a, T> {
     fn look_for_the_dead(&mut self) {
         let hidden = |group: &Group<T>| {
             let some = group.ledger.noise.iter().zip(&group.ledger.zeros);
-            some.clone().any(|(noise, zeros)| *noise > 0.1 * group.ledger.factored as f64 || *zeros > 0.0)
+            some.clone().any(|(noise, zeros)| *noise > 0.1 * LOST * group.ledger.factored as f64 || *zeros > 0.0)
         };
         if self.system.dim() > PROBED || !self.groups.iter().any(hidden) {
             return;

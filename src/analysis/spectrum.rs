@@ -2,7 +2,7 @@
 
 use super::blocking::standard_error;
 use super::dimension;
-use super::ledger::Ledger;
+use super::ledger::{LOST, Ledger};
 use crate::Result;
 use serde::Serialize;
 
@@ -16,6 +16,17 @@ pub enum Status {
     BelowPrecision,
     /// The direction dies within a step: −∞.
     MinusInfinity,
+}
+
+impl Status {
+    /// As it is written in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::BelowPrecision => "below_precision",
+            Self::MinusInfinity => "minus_infinity",
+        }
+    }
 }
 
 /// Averages over the first steps.
@@ -69,9 +80,11 @@ pub struct Spectrum {
 
 /// Nats that a neutral direction's tangent may grow or shrink by in all, however long the run.
 const NEUTRAL_NATS: f64 = 6.0;
-/// An exponent is hidden if rounding may have made up more than this share of its standard error, or of itself.
+/// An exponent is hidden if rounding may have made up more than this share of its standard error, or of itself; where no
+/// error is known, more than the last.
 const HIDDEN_ERROR: f64 = 0.25;
 const HIDDEN_SHARE: f64 = 1e-6;
+const HIDDEN_ALONE: f64 = 1e-3;
 
 /// What a run hands over.
 pub(super) struct Measured<'a> {
@@ -103,6 +116,13 @@ impl Spectrum {
         let binned =
             |j: usize| -> Vec<Vec<f64>> { m.each(|ledger, s| ledger.series(j, s).map(|x| x / bin_time).collect()) };
         let finished = |x: f64| if x.is_nan() { f64::INFINITY } else { x };
+        // What the unfinished bin at the end moves the average by, which the blocks do not see: of a periodic orbit whose
+        // bins are all alike it is all there is.
+        let ends = |own: &[f64], series: &[Vec<f64>]| {
+            let moved = own.iter().zip(series).filter(|(_, bins)| !bins.is_empty()).map(|(x, bins)| x - mean(bins));
+            let moved: Vec<f64> = moved.collect();
+            moved.iter().map(|x| x.abs()).sum::<f64>() / moved.len().max(1) as f64
+        };
 
         let mut rows: Vec<Row> = (0..columns)
             .map(|j| {
@@ -117,7 +137,7 @@ impl Spectrum {
                     } else {
                         mean(&own)
                     },
-                    error: finished(standard_error(&series)),
+                    error: finished(standard_error(&series)).hypot(ends(&own, &series)),
                     between: deviation(&own).unwrap_or(0.0),
                     finite_time: deviation(&all).unwrap_or(f64::INFINITY),
                     noise: mean(&m.each(|l, s| l.noise[at(l, s)])) / time,
@@ -131,7 +151,7 @@ impl Spectrum {
         for row in rows.iter_mut().rev() {
             if row.exponent == f64::NEG_INFINITY {
                 left = left.saturating_sub(1);
-            } else if left > 0 && row.noise * time > 0.1 * m.ledgers[0].factored as f64 {
+            } else if left > 0 && row.noise * time > 0.1 * LOST * m.ledgers[0].factored as f64 {
                 row.exponent = f64::NEG_INFINITY;
                 left -= 1;
             } else {
@@ -140,11 +160,19 @@ impl Spectrum {
         }
         rows.sort_by(|a, b| b.exponent.total_cmp(&a.exponent));
         let dead = |row: &Row| row.exponent == f64::NEG_INFINITY;
+        let allowed = |row: &Row| {
+            let size = row.exponent.abs();
+            if row.error.is_finite() {
+                (HIDDEN_ERROR * row.error).max(HIDDEN_SHARE * size)
+            } else {
+                HIDDEN_ALONE * size
+            }
+        };
+        // Digits lost at more than one factorisation in a hundred are no rare accident, whatever the error.
+        let lost = |row: &Row| row.noise * time > 0.01 * LOST * m.ledgers[0].factored as f64;
         let status = |row: &Row| match row {
             row if dead(row) => Status::MinusInfinity,
-            row if row.noise > (HIDDEN_ERROR * row.error).max(HIDDEN_SHARE * row.exponent.abs()) => {
-                Status::BelowPrecision
-            }
+            row if row.noise > allowed(row) || lost(row) => Status::BelowPrecision,
             _ => Status::Resolved,
         };
         let nats = if m.zeros > 0 { NEUTRAL_NATS } else { 1e-10 };

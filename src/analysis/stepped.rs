@@ -149,6 +149,22 @@ impl<'a, T: Real> Stepped<'a, T> {
         }
     }
 
+    /// A number that differs, but for chance, where the parameters, the inputs or the starts do.
+    pub fn fingerprint(&self, starts: &[Vec<T>]) -> u64 {
+        let none: &[T] = &[];
+        let driven: Vec<&[T]> = match &self.drive {
+            Drive::Free => vec![none],
+            Drive::Constant(row) => vec![row],
+            Drive::Sequences(rows) => rows.clone(),
+        };
+        let parts = std::iter::once(self.params).chain(driven).chain(starts.iter().map(Vec::as_slice));
+        // FNV-1a over whole numbers (Fowler, Noll & Vo 1991), with the lengths between the parts.
+        let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x100_0000_01b3).rotate_left(23);
+        parts.fold(0xcbf2_9ce4_8422_2325, |hash, part| {
+            part.iter().fold(mix(hash, part.len() as u64), |hash, x| mix(hash, x.f64().to_bits()))
+        })
+    }
+
     /// How long a step is, in the unit of the exponents.
     pub fn duration(&self) -> f64 {
         (self.clock.step * self.clock.unit).abs()

@@ -37,12 +37,13 @@ impl<'a, T: Real> Stretch<'a, T> {
             let what = format!("linearisations of {steps} steps, {length} numbers each, are too many to keep");
             Error::config(what, format!("ask for at most {} steps", MOST / length.max(1) as u64))
         })?;
+        let end = skip.checked_add(steps).ok_or_else(|| Error::config("there is no such step", "take fewer"))?;
         let mut slabs = vec![T::zero(); kept as usize];
         let mut passing = vec![T::zero(); length];
         let (mut u, mut next) = (vec![T::zero(); map.in_dim()], vec![T::zero(); dim]);
         let mut scratch = vec![T::zero(); map.scratch_len()];
         u[..dim].copy_from_slice(start);
-        for step in 0..skip + steps {
+        for step in 0..end {
             system.fill(step, number, 1, &mut u[dim..]);
             let slab = match step.checked_sub(skip) {
                 Some(kept) => &mut slabs[kept as usize * length..][..length],

@@ -5,7 +5,7 @@ use super::gates::{
     ClassicForward, ClassicPull, ClassicPush, ClassicReset, ClassicResetPull, ClassicResetPush, GruForward, GruPull,
     GruPush, LstmForward, LstmPull, LstmPush,
 };
-use crate::dynamics::{Component, ParamSpec, Tangent};
+use crate::dynamics::{Component, Curved, ParamSpec, Tangent};
 use crate::linalg::{self, Block, BlockMut, Blocks, Planes, pointwise};
 use crate::nn::Activation;
 use crate::{Error, Real};
@@ -82,28 +82,28 @@ pub struct Cell {
 }
 
 /// One of the products that a cell's preactivations are sums of: `pre[to] += W·arguments[from] + b`.
-struct Product {
+pub(super) struct Product {
     /// Rows of the preactivations.
-    to: Range<usize>,
+    pub(super) to: Range<usize>,
     /// Rows of the slab, which begins with the cell's arguments.
-    from: Range<usize>,
+    pub(super) from: Range<usize>,
     /// Where the matrix begins among the parameters.
     weight: usize,
     bias: usize,
 }
 
 impl Product {
-    fn matrix(&self) -> Range<usize> {
+    pub(super) fn matrix(&self) -> Range<usize> {
         self.weight..self.weight + self.to.len() * self.from.len()
     }
 
-    fn biases(&self) -> Range<usize> {
+    pub(super) fn biases(&self) -> Range<usize> {
         self.bias..self.bias + self.to.len()
     }
 }
 
 /// Rows that a [`pointwise`] function keeps at most.
-const ROOM: usize = 6;
+pub(super) const ROOM: usize = 6;
 
 impl Cell {
     /// A tanh cell.
@@ -140,23 +140,20 @@ impl Cell {
     }
 
     /// Rows of the preactivations, which the GRU has apart for input and state.
-    fn preactivations(&self) -> usize {
+    pub(super) fn preactivations(&self) -> usize {
         match self.kind {
             Kind::Gru => 2 * self.gate_rows(),
             _ => self.gate_rows(),
         }
     }
 
-    /// Rows kept after the gates: `t`, `q` or `s`.
+    /// Rows kept after the gates: the slope, `t`, `q` or `s`.
     fn extra(&self) -> usize {
-        match self.kind {
-            Kind::Rnn(_) => 0,
-            _ => self.hidden,
-        }
+        self.hidden
     }
 
     /// From the input; from the state; from the reset state (classic GRU only, else empty).
-    fn products(&self) -> [Product; 3] {
+    pub(super) fn products(&self) -> [Product; 3] {
         let (h, rows) = (self.hidden, self.gate_rows());
         let arguments = self.state() + self.inputs;
         let (hh, bias) = (rows * self.inputs, rows * (self.inputs + h));
@@ -206,6 +203,7 @@ impl Cell {
         linalg::affine_add(w_hh, h, &mut gates[..state.to.len() * lanes], lanes);
         match self.kind {
             Kind::Rnn(activation) => {
+                activation.slope(gates, extra);
                 activation.apply(gates);
                 out.data.copy_from_slice(gates);
             }
@@ -228,9 +226,81 @@ impl Cell {
     }
 
     /// The slab's rows after the arguments: the gates one by one, then `extra`.
-    fn kept<'a, T>(&self, slab: Block<'a, T>) -> (Block<'a, T>, &'a [T]) {
+    pub(super) fn kept<'a, T>(&self, slab: Block<'a, T>) -> (Block<'a, T>, &'a [T]) {
         let (gates, extra) = slab.split_at_row(self.state() + self.inputs).1.split_at_row(self.gate_rows());
         (gates, extra.data)
+    }
+
+    /// The image of a tangent; the tangents of the preactivations are left in `pre`.
+    pub(super) fn forth<T: Real>(
+        &self,
+        params: &[T],
+        slab: Block<T>,
+        tangent: Tangent<T>,
+        out: BlockMut<T>,
+        pre: &mut [T],
+        scratch: &mut [T],
+    ) {
+        let (lanes, points, hidden) = (out.lanes, slab.lanes, self.hidden);
+        let (gates, extra) = self.kept(slab);
+        let (room, rest) = scratch.split_at_mut(ROOM * lanes);
+        let [input, state, candidate] = self.products();
+        let push = |product: &Product, from: &[T], to: &mut [T], fresh: bool| {
+            let w = &params[product.matrix()];
+            if fresh {
+                linalg::affine(w, &[], from, to, lanes)
+            } else {
+                linalg::affine_add(w, from, to, lanes)
+            }
+            if let Some(directions) = tangent.params {
+                let (dw, db) = (directions.slice(product.matrix()), directions.slice(product.biases()));
+                linalg::direction_add_points(dw, db, slab.slice(product.from.clone()), to);
+            }
+        };
+        let rows = |rows: &Range<usize>| rows.start * lanes..rows.end * lanes;
+        let dx = tangent.arguments.slice(input.from.clone()).data;
+        let dh = tangent.arguments.slice(0..hidden).data;
+        let h = slab.slice(0..hidden).data;
+        push(&input, dx, &mut pre[rows(&input.to)], true);
+        push(&state, dh, &mut pre[rows(&state.to)], self.kind == Kind::Gru);
+        match self.kind {
+            Kind::Rnn(_) => {
+                out.data.copy_from_slice(pre);
+                linalg::scale_points(extra, points, out.data, lanes);
+            }
+            Kind::Lstm => {
+                let [i, f, g, o] = fourths(gates.data);
+                let [di, df, dg, d_o] = fourths(pre);
+                let c = slab.slice(hidden..2 * hidden).data;
+                let dc = tangent.arguments.slice(hidden..2 * hidden).data;
+                let (h_next, c_next) = out.split_at_row(hidden);
+                let planes = Planes {
+                    kept: [i, f, g, o, extra, c],
+                    own: [],
+                    from: [di, df, dg, d_o, dc],
+                    to: [h_next.data, c_next.data],
+                };
+                pointwise(LstmPush, planes, points, lanes, room);
+            }
+            Kind::Gru => {
+                let [r, z, n] = thirds(gates.data);
+                let (from_input, from_state) = pre.split_at(self.gate_rows() * lanes);
+                let ([rx, zx, nx], [rh, zh, q]) = (thirds(from_input), thirds(from_state));
+                let from = [rx, zx, nx, rh, zh, q, dh];
+                let planes = Planes { kept: [r, z, n, extra, h], own: [], from, to: [out.data] };
+                pointwise(GruPush, planes, points, lanes, room);
+            }
+            Kind::ClassicGru => {
+                let [r, z, n] = thirds(gates.data);
+                let [dr, dz, dn] = thirds_mut(pre);
+                let ds = &mut rest[..hidden * lanes];
+                let planes = Planes { kept: [r, h], own: [], from: [dr, dh], to: [&mut *ds] };
+                pointwise(ClassicResetPush, planes, points, lanes, room);
+                push(&candidate, ds, dn, false);
+                let planes = Planes { kept: [z, n, h], own: [], from: [dz, dn, dh], to: [out.data] };
+                pointwise(ClassicPush, planes, points, lanes, room);
+            }
+        }
     }
 
     /// From `w` to the preactivations' cotangents `kept` and the arguments' `u_bar`.
@@ -239,24 +309,46 @@ impl Cell {
         params: &[T],
         slab: Block<T>,
         w: Block<T>,
-        u_bar: BlockMut<T>,
+        mut u_bar: BlockMut<T>,
+        mut kept: BlockMut<T>,
+        scratch: &mut [T],
+    ) {
+        self.back_to_units(params, slab, w, u_bar.slice(0..self.state()), kept.reborrow(), scratch);
+        u_bar.slice(self.state()..self.state() + self.inputs).data.fill(T::zero());
+        self.back_through_products(params, Block::new(kept.data, w.lanes), u_bar);
+    }
+
+    /// From the preactivations' cotangents to the arguments', added to `u_bar`; without the classic GRU's candidate.
+    pub(super) fn back_through_products<T: Real>(&self, params: &[T], kept: Block<T>, mut u_bar: BlockMut<T>) {
+        let [input, state, _] = self.products();
+        for product in [input, state] {
+            let to = kept.slice(product.to.clone()).data;
+            let bar = u_bar.slice(product.from.clone());
+            linalg::transposed_add(&params[product.matrix()], to, bar.data, kept.lanes);
+        }
+    }
+
+    /// From `w` to the preactivations' cotangents `kept`, and to what reaches the state past them, `state_bar`.
+    pub(super) fn back_to_units<T: Real>(
+        &self,
+        params: &[T],
+        slab: Block<T>,
+        w: Block<T>,
+        state_bar: BlockMut<T>,
         kept: BlockMut<T>,
         scratch: &mut [T],
     ) {
         let (lanes, points, hidden) = (w.lanes, slab.lanes, self.hidden);
         let (gates, extra) = self.kept(slab);
-        let [input, state, candidate] = self.products();
-        let (state_bar, x_bar) = u_bar.split_at_row(self.state());
+        let [_, _, candidate] = self.products();
         let (h_bar, c_bar) = state_bar.split_at_row(hidden);
         let (room, scratch) = scratch.split_at_mut(ROOM * lanes);
         let h = slab.slice(0..hidden).data;
         match self.kind {
-            Kind::Rnn(activation) => {
+            Kind::Rnn(_) => {
                 h_bar.data.fill(T::zero());
-                let slope = &mut scratch[..hidden * points];
-                activation.derivative(gates.data, slope);
                 kept.data.copy_from_slice(w.data);
-                linalg::scale_points(slope, points, kept.data, lanes);
+                linalg::scale_points(extra, points, kept.data, lanes);
             }
             Kind::Lstm => {
                 h_bar.data.fill(T::zero());
@@ -297,32 +389,28 @@ impl Cell {
                 pointwise(ClassicResetPull, planes, points, lanes, room);
             }
         }
-        let of = |rows: &Range<usize>| &kept.data[rows.start * lanes..rows.end * lanes];
-        x_bar.data.fill(T::zero());
-        linalg::transposed_add(&params[input.matrix()], of(&input.to), x_bar.data, lanes);
-        linalg::transposed_add(&params[state.matrix()], of(&state.to), h_bar.data, lanes);
     }
 }
 
-fn thirds<T>(planes: &[T]) -> [&[T]; 3] {
+pub(super) fn thirds<T>(planes: &[T]) -> [&[T]; 3] {
     let (a, rest) = planes.split_at(planes.len() / 3);
     let (b, c) = rest.split_at(a.len());
     [a, b, c]
 }
 
-fn thirds_mut<T>(planes: &mut [T]) -> [&mut [T]; 3] {
+pub(super) fn thirds_mut<T>(planes: &mut [T]) -> [&mut [T]; 3] {
     let size = planes.len() / 3;
     let (a, rest) = planes.split_at_mut(size);
     let (b, c) = rest.split_at_mut(size);
     [a, b, c]
 }
 
-fn fourths<T>(planes: &[T]) -> [&[T]; 4] {
+pub(super) fn fourths<T>(planes: &[T]) -> [&[T]; 4] {
     let size = planes.len() / 4;
     std::array::from_fn(|k| &planes[k * size..(k + 1) * size])
 }
 
-fn fourths_mut<T>(planes: &mut [T]) -> [&mut [T]; 4] {
+pub(super) fn fourths_mut<T>(planes: &mut [T]) -> [&mut [T]; 4] {
     let size = planes.len() / 4;
     let (a, rest) = planes.split_at_mut(size);
     let (b, rest) = rest.split_at_mut(size);
@@ -330,7 +418,7 @@ fn fourths_mut<T>(planes: &mut [T]) -> [&mut [T]; 4] {
     [a, b, c, d]
 }
 
-fn with<'a, T>([a, b, c]: [&'a [T]; 3], d: &'a [T]) -> [&'a [T]; 4] {
+pub(super) fn with<'a, T>([a, b, c]: [&'a [T]; 3], d: &'a [T]) -> [&'a [T]; 4] {
     [a, b, c, d]
 }
 
@@ -383,69 +471,8 @@ impl<T: Real> Component<T> for Cell {
     }
 
     fn jvp(&self, params: &[T], slab: Block<T>, tangent: Tangent<T>, out: BlockMut<T>, scratch: &mut [T]) {
-        let (lanes, points, hidden) = (out.lanes, slab.lanes, self.hidden);
-        let (gates, extra) = self.kept(slab);
-        let (pre, rest) = scratch.split_at_mut(self.preactivations() * lanes);
-        let (room, rest) = rest.split_at_mut(ROOM * lanes);
-        let [input, state, candidate] = self.products();
-        let push = |product: &Product, from: &[T], to: &mut [T], fresh: bool| {
-            let w = &params[product.matrix()];
-            if fresh {
-                linalg::affine(w, &[], from, to, lanes)
-            } else {
-                linalg::affine_add(w, from, to, lanes)
-            }
-            if let Some(directions) = tangent.params {
-                let (dw, db) = (directions.slice(product.matrix()), directions.slice(product.biases()));
-                linalg::direction_add_points(dw, db, slab.slice(product.from.clone()), to);
-            }
-        };
-        let rows = |rows: &Range<usize>| rows.start * lanes..rows.end * lanes;
-        let dx = tangent.arguments.slice(input.from.clone()).data;
-        let dh = tangent.arguments.slice(0..hidden).data;
-        let h = slab.slice(0..hidden).data;
-        push(&input, dx, &mut pre[rows(&input.to)], true);
-        push(&state, dh, &mut pre[rows(&state.to)], self.kind == Kind::Gru);
-        match self.kind {
-            Kind::Rnn(activation) => {
-                let slope = &mut rest[..hidden * points];
-                activation.derivative(gates.data, slope);
-                out.data.copy_from_slice(pre);
-                linalg::scale_points(slope, points, out.data, lanes);
-            }
-            Kind::Lstm => {
-                let [i, f, g, o] = fourths(gates.data);
-                let [di, df, dg, d_o] = fourths(pre);
-                let c = slab.slice(hidden..2 * hidden).data;
-                let dc = tangent.arguments.slice(hidden..2 * hidden).data;
-                let (h_next, c_next) = out.split_at_row(hidden);
-                let planes = Planes {
-                    kept: [i, f, g, o, extra, c],
-                    own: [],
-                    from: [di, df, dg, d_o, dc],
-                    to: [h_next.data, c_next.data],
-                };
-                pointwise(LstmPush, planes, points, lanes, room);
-            }
-            Kind::Gru => {
-                let [r, z, n] = thirds(gates.data);
-                let (from_input, from_state) = pre.split_at(self.gate_rows() * lanes);
-                let ([rx, zx, nx], [rh, zh, q]) = (thirds(from_input), thirds(from_state));
-                let from = [rx, zx, nx, rh, zh, q, dh];
-                let planes = Planes { kept: [r, z, n, extra, h], own: [], from, to: [out.data] };
-                pointwise(GruPush, planes, points, lanes, room);
-            }
-            Kind::ClassicGru => {
-                let [r, z, n] = thirds(gates.data);
-                let [dr, dz, dn] = thirds_mut(pre);
-                let ds = &mut rest[..hidden * lanes];
-                let planes = Planes { kept: [r, h], own: [], from: [dr, dh], to: [&mut *ds] };
-                pointwise(ClassicResetPush, planes, points, lanes, room);
-                push(&candidate, ds, dn, false);
-                let planes = Planes { kept: [z, n, h], own: [], from: [dz, dn, dh], to: [out.data] };
-                pointwise(ClassicPush, planes, points, lanes, room);
-            }
-        }
+        let (pre, rest) = scratch.split_at_mut(self.preactivations() * out.lanes);
+        self.forth(params, slab, tangent, out, pre, rest);
     }
 
     fn vjp(
@@ -468,10 +495,13 @@ impl<T: Real> Component<T> for Cell {
             linalg::outer_add_points(y.data, x.data, slab.lanes, dw, db, w.lanes);
         }
     }
+    fn curved(&self) -> Option<&dyn Curved<T>> {
+        (self.kind != Kind::ClassicGru).then_some(self)
+    }
 }
 
 /// Two parts of a slice, the first before the second.
-fn apart<T>(slice: &mut [T], a: Range<usize>, b: Range<usize>) -> [&mut [T]; 2] {
+pub(super) fn apart<T>(slice: &mut [T], a: Range<usize>, b: Range<usize>) -> [&mut [T]; 2] {
     let (before, after) = slice[..b.end].split_at_mut(b.start);
     [&mut before[a], after]
 }

@@ -3,7 +3,24 @@
 //! Names: `r z n` and `i f g o` are gates, `q = W_hn h + b_hn`, `t = tanh c'`; a leading `d` is a tangent, a trailing
 //! `_bar` a cotangent. Derivatives of gates are meant before their sigmoid or hyperbolic tangent.
 
+use super::jet::{Number, jet};
 use crate::linalg::{At, Kernels, Pointwise, Results, Vector};
+
+/// The gates' cotangents and `c`'s, from those of `h'` and `c'`.
+#[inline(always)]
+fn lstm_pull<N: Number>(one: N, [i, f, g, o, t, c]: [N; 6], [h_bar, c_bar]: [N; 2]) -> [N; 5] {
+    let cell = c_bar + h_bar * o * (one - t * t);
+    [cell * g * i * (one - i), cell * c * f * (one - f), cell * i * (one - g * g), h_bar * t * o * (one - o), cell * f]
+}
+
+/// The cotangents of the input's part, of the recurrent part, and of `h` itself, from that of `h'`.
+#[inline(always)]
+fn gru_pull<N: Number>(one: N, [r, z, n, q, h]: [N; 5], w: N) -> [N; 7] {
+    let n_bar = w * (one - z) * (one - n * n);
+    let z_bar = w * (h - n) * z * (one - z);
+    let r_bar = n_bar * q * r * (one - r);
+    [r_bar, z_bar, n_bar, r_bar, z_bar, n_bar * r, w * z]
+}
 
 macro_rules! pointwise {
     ($(
@@ -52,14 +69,18 @@ pointwise! {
 
     /// From `h_bar`, `c_bar`; to the gates' cotangents and `c`'s.
     LstmPull: [i, f, g, o, t, c] [] [h_bar, c_bar] -> 5, |one| {
-        let cell = c_bar + h_bar * o * (one - t * t);
-        let gates = [
-            cell * g * i * (one - i),
-            cell * c * f * (one - f),
-            cell * i * (one - g * g),
-            h_bar * t * o * (one - o),
-        ];
-        ([], [gates[0], gates[1], gates[2], gates[3], cell * f])
+        ([], lstm_pull(one, [i, f, g, o, t, c], [h_bar, c_bar]))
+    }
+
+    /// From the gates' tangents, `dc`, and the cotangents of the tangents `dh'`, `dc'`; to the derivatives by the gates and
+    /// `c`: those of the pull along the tangents, as second derivatives are symmetric.
+    LstmBend: [i, f, g, o, t, c] [] [di, df, dg, d_o, dc, h_bar, c_bar] -> 5, |one| {
+        let none = At::<T, V>::splat(T::ZERO);
+        let (di, df, dg, d_o) = (i * (one - i) * di, f * (one - f) * df, (one - g * g) * dg, o * (one - o) * d_o);
+        let dt = (one - t * t) * (f * dc + c * df + g * di + i * dg);
+        let kept = [jet(i, di), jet(f, df), jet(g, dg), jet(o, d_o), jet(t, dt), jet(c, dc)];
+        let [i, f, g, o, c] = lstm_pull(jet(one, none), kept, [jet(h_bar, none), jet(c_bar, none)]);
+        ([], [i.slope, f.slope, g.slope, o.slope, c.slope])
     }
 
     /// The input's part becomes the gates `r, z, n`; from the recurrent part and `h`; to `q`, `h'`.
@@ -79,10 +100,18 @@ pointwise! {
 
     /// From `h'_bar`; to the cotangents of the input's part, of the recurrent part, and of `h` itself.
     GruPull: [r, z, n, q, h] [] [w] -> 7, |one| {
-        let n_bar = w * (one - z) * (one - n * n);
-        let z_bar = w * (h - n) * z * (one - z);
-        let r_bar = n_bar * q * r * (one - r);
-        ([], [r_bar, z_bar, n_bar, r_bar, z_bar, n_bar * r, w * z])
+        ([], gru_pull(one, [r, z, n, q, h], w))
+    }
+
+    /// From both parts' tangents, `dh` and the cotangent of `dh'`; to the derivatives by both parts and by `h` itself, as
+    /// for the LSTM.
+    GruBend: [r, z, n, q, h] [] [dr_x, dz_x, dn_x, dr_h, dz_h, dq, dh, w] -> 7, |one| {
+        let none = At::<T, V>::splat(T::ZERO);
+        let (dr, dz) = (r * (one - r) * (dr_x + dr_h), z * (one - z) * (dz_x + dz_h));
+        let dn = (one - n * n) * (dn_x + r * dq + q * dr);
+        let kept = [jet(r, dr), jet(z, dz), jet(n, dn), jet(q, dq), jet(h, dh)];
+        let [a, b, c, d, e, f, g] = gru_pull(jet(one, none), kept, jet(w, none));
+        ([], [a.slope, b.slope, c.slope, d.slope, e.slope, f.slope, g.slope])
     }
 
     /// Preactivations become `r, z`; from `h`; to `s = r h`.

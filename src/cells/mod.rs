@@ -3,9 +3,11 @@
 mod antisymmetric;
 mod cell;
 mod cornn;
+mod curved;
 mod gates;
 #[cfg(test)]
 pub(crate) mod golden;
+mod jet;
 mod layers;
 mod orthogonal;
 #[cfg(test)]

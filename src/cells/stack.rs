@@ -1,7 +1,7 @@
 //! Layers of cells as one map.
 
 use super::{Cell, Kind};
-use crate::dynamics::{Component, ParamSpec, Tangent};
+use crate::dynamics::{Component, Curved, ParamSpec, Tangent};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Real, Result};
 use std::ops::Range;
@@ -244,6 +244,12 @@ impl<T: Real> Component<T> for Stack {
                 let below = &mut new[below.start * lanes..below.end * lanes];
                 below.iter_mut().zip(input).for_each(|(sum, &x)| *sum += x);
             }
+        }
+    }
+    fn curved(&self) -> Option<&dyn Curved<T>> {
+        match &self.layers[..] {
+            [cell] => cell.curved(),
+            _ => None,
         }
     }
 }

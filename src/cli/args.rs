@@ -5,7 +5,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 /// Systems that evolve in time: fits Neural ODEs to irregular series, predicts with them, simulates named systems, and
-/// measures Lyapunov spectra of systems, recurrent nets and fitted models, and says which method is stable at which step.
+/// measures Lyapunov spectra and the reach of gradients of systems, recurrent nets and fitted models, and says which method is
+/// stable at which step.
 #[derive(Debug, Parser)]
 #[command(name = "flowmap", version, max_term_width = 110)]
 #[command(after_help = "\
@@ -16,6 +17,8 @@ Examples, from the repository's root:
   flowmap simulate --system lorenz63
   flowmap lyapunov --system lorenz63
   flowmap stability --system pendulum
+  flowmap gradients --system lorenz63
+  flowmap sweep --system logistic --over r=2.5:4:1000
 
 Exit codes: 0 done, 1 the computation failed, 2 bad input or usage.")]
 pub struct Cli {
@@ -54,6 +57,8 @@ pub enum Command {
     Simulate(SimulateArgs),
     Lyapunov(LyapunovArgs),
     Stability(StabilityArgs),
+    Gradients(GradientsArgs),
+    Sweep(SweepArgs),
     Systems(SystemsArgs),
     Inspect(InspectArgs),
 }
@@ -272,7 +277,6 @@ pub struct SolverArgs {
 ///
 /// Writes spectrum.json, spectrum.csv, convergence.csv and spectrum.svg.
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("source").required(true).args(["system", "rnn", "model"]))]
 #[command(after_help = "\
 Examples, from the repository's root:
   flowmap lyapunov --system lorenz63
@@ -282,6 +286,78 @@ Examples, from the repository's root:
   flowmap lyapunov --rnn data/nagisa_char_bilstm.safetensors --inputs data/nagisa_char_input.npy --direction backward
   flowmap lyapunov --model out/fit        (after `flowmap fit data/lynx_hare.csv`)")]
 pub struct LyapunovArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How many of the largest exponents [default: all; the leading ones where the rest cannot be resolved]
+    #[arg(long, value_name = "M")]
+    pub exponents: Option<usize>,
+    /// Steps before those that are counted [default: enough for the system; 0 for a net under inputs]
+    #[arg(long, value_name = "N")]
+    pub warmup: Option<u64>,
+    /// Steps that are counted, from each start [default: for some seconds; all remaining inputs]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// Steps between factorisations, or `auto`
+    #[arg(long, value_name = "K|auto", default_value = "auto", value_parser = interval)]
+    pub qr_every: Interval,
+    /// The frame of tangents to begin with
+    #[arg(long, value_enum, default_value_t = FrameKind::Random)]
+    pub frame: FrameKind,
+    /// End as soon as no standard error is above this
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    pub target_error: Option<f64>,
+    /// Go on from the checkpoint of a run that was stopped, with the same options
+    #[arg(long)]
+    pub resume: bool,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "S", default_value_t = 20.0, value_parser = seconds)]
+    pub checkpoint_every: f64,
+}
+
+/// Measures how gradients live and die along a sequence: in a recurrent net, a fitted model or a named system.
+///
+/// Random gradients by the last state are pulled back step by step, from several ends, and their norm is taken at every
+/// lag; so are all singular values of the product of the Jacobians. Beside the measured rate stands the leading Lyapunov
+/// exponent of the same steps, which predicts it once gradients have turned: the rate is that of the second half of the lags.
+/// The horizon is the lag from which on the norm stays below the threshold.
+/// Of a net that runs in both directions each is measured, unless --direction names one.
+///
+/// Writes gradients.json, gradients.csv and gradients.svg.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap gradients --rnn data/silero_vad_16k_lstm.safetensors --inputs data/silero_vad_16k_input_400.npy --warmup 50
+  flowmap gradients --rnn data/nagisa_char_bilstm.safetensors --inputs data/nagisa_char_input.npy
+  flowmap gradients --system lorenz63 --lags 2000
+  flowmap gradients --model out/fit       (after `flowmap fit data/lynx_hare.csv`)")]
+pub struct GradientsArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Steps that gradients are pulled back [default: three quarters of the inputs after the warm-up, at most 400; 400 without
+    /// inputs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub lags: Option<u64>,
+    /// Steps before the first that is pulled through [default: enough for the system; 0 for a net under inputs]
+    #[arg(long, value_name = "N")]
+    pub warmup: Option<u64>,
+    /// Steps after the warm-up, over which the ends are spread [default: all remaining inputs, twice the lags without]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// Ends that gradients set out from, of each start
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub ends: u64,
+    /// Random gradients at each end
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub cotangents: u16,
+    /// What the horizon is the lag of: a share of the norm that a gradient sets out with
+    #[arg(long, value_name = "X", default_value_t = 1e-3, value_parser = share)]
+    pub threshold: f64,
+}
+
+/// A system that steps: a named one, a recurrent net, or a fitted model.
+#[derive(Args, Clone, Debug)]
+#[command(group = clap::ArgGroup::new("source").required(true).args(["system", "rnn", "model"]))]
+pub struct SourceArgs {
     /// A named system; `flowmap systems` lists them
     #[arg(long, value_name = "NAME", help_heading = "What is measured")]
     pub system: Option<String>,
@@ -305,28 +381,61 @@ pub struct LyapunovArgs {
     pub step: Option<f64>,
     #[command(flatten)]
     pub net: NetArgs,
-    /// How many of the largest exponents [default: all; the leading ones where the rest cannot be resolved]
-    #[arg(long, value_name = "M")]
-    pub exponents: Option<usize>,
-    /// Steps before those that are counted [default: enough for the system; 0 for a net under inputs]
-    #[arg(long, value_name = "N")]
-    pub warmup: Option<u64>,
-    /// Steps that are counted, from each start [default: for some seconds; all remaining inputs]
-    #[arg(long, value_name = "N")]
-    pub steps: Option<u64>,
     /// Starts near the given one, averaged over [default: those of the system; 1 for a net]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub starts: Option<u32>,
-    /// Steps between factorisations, or `auto`
-    #[arg(long, value_name = "K|auto", default_value = "auto", value_parser = interval)]
-    pub qr_every: Interval,
-    /// The frame of tangents to begin with
-    #[arg(long, value_enum, default_value_t = FrameKind::Random)]
-    pub frame: FrameKind,
-    /// End as soon as no standard error is above this
-    #[arg(long, value_name = "E", allow_negative_numbers = true)]
-    pub target_error: Option<f64>,
-    /// Go on from the checkpoint of a run that was stopped, with the same options
+}
+
+/// Scans a parameter of a named system: at each value the Lyapunov exponents and samples of the attractor.
+///
+/// A map's samples are its states one after another, a flow's the local maxima of one component. Values are measured
+/// each by itself, from the same start, over all threads. Where a run fails the exponents are NaN and a reason stands
+/// beside them.
+///
+/// Ctrl-C stops after the present values and tells what was found so far; --resume goes on to the same bytes.
+///
+/// Writes sweep.json, sweep.csv, samples.csv and sweep.svg.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples, from the repository's root:
+  flowmap sweep --system logistic --over r=2.5:4:10000
+  flowmap sweep --system henon --over a=1:1.4:400 --show y
+  flowmap sweep --system lorenz63 --over rho=20:250:400 --show z")]
+pub struct SweepArgs {
+    /// The system; `flowmap systems` lists them
+    #[arg(long, value_name = "NAME")]
+    pub system: String,
+    /// The parameter, its first and last value, and how many values, evenly spaced
+    #[arg(long, value_name = "KEY=FROM:TO:COUNT", allow_hyphen_values = true, value_parser = scan)]
+    pub over: (String, [f64; 2], usize),
+    /// Another parameter of the system; may come several times
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    pub set: Vec<String>,
+    /// The start at every value, one number a component [default: the usual one]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', allow_hyphen_values = true)]
+    pub start: Option<Vec<f64>>,
+    /// The method that steps a flow [default: rk4, or the system's own]
+    #[arg(long, value_name = "NAME")]
+    pub method: Option<String>,
+    /// Its step, in units of time [default: one that suits the system]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub step: Option<f64>,
+    /// How many of the largest exponents [default: as in `flowmap lyapunov`]
+    #[arg(long, value_name = "M")]
+    pub exponents: Option<usize>,
+    /// Steps before those that are counted, at each value [default: as many as are counted]
+    #[arg(long, value_name = "N")]
+    pub warmup: Option<u64>,
+    /// Steps that are counted, at each value
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub steps: u64,
+    /// Samples of the attractor at each value
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub samples: usize,
+    /// The component that is sampled [default: the first]
+    #[arg(long, value_name = "COMPONENT")]
+    pub show: Option<String>,
+    /// Go on from the checkpoint of a sweep that was stopped, with the same options
     #[arg(long)]
     pub resume: bool,
     /// Seconds between checkpoints
@@ -335,7 +444,7 @@ pub struct LyapunovArgs {
 }
 
 /// Which part of a net, and what drives it.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Recurrent nets")]
 pub struct NetArgs {
     /// Inputs, a row a step: an npy array (steps, features), or a CSV file of numbers under a header; may come several times,
@@ -370,6 +479,26 @@ pub struct NetArgs {
     /// Precision of everything
     #[arg(long, value_enum, default_value_t = Precision::F64)]
     pub precision: Precision,
+}
+
+impl NetArgs {
+    /// The first option that is given and means something to nets alone.
+    pub fn given(&self) -> Option<&'static str> {
+        [
+            ("--inputs", !self.inputs.is_empty()),
+            ("--constant-input", self.constant_input.is_some()),
+            ("--feed-back", self.feed_back.is_some()),
+            ("--prefix", self.prefix.is_some()),
+            ("--cell", self.cell.is_some()),
+            ("--gates", self.gates != Gates::Pytorch),
+            ("--layer", self.layer.is_some()),
+            ("--direction", self.direction.is_some()),
+            ("--h0", self.h0.is_some()),
+            ("--precision", self.precision != Precision::F64),
+        ]
+        .into_iter()
+        .find_map(|(option, given)| given.then_some(option))
+    }
 }
 
 /// Steps between factorisations.
@@ -493,6 +622,13 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("give a number between 0 and 1".into()),
+    }
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((channel, column)) if !channel.trim().is_empty() && !column.trim().is_empty() => {
@@ -500,6 +636,18 @@ fn pair(text: &str) -> Result<(String, String), String> {
         }
         _ => Err("write CHANNEL=COLUMN, such as mag_B=err_B".into()),
     }
+}
+
+fn scan(text: &str) -> Result<(String, [f64; 2], usize), String> {
+    let parts =
+        text.split_once('=').map(|(key, rest)| (key.trim(), rest.split(':').map(str::trim).collect::<Vec<_>>()));
+    if let Some((key, parts)) = parts
+        && let [from, to, count] = parts[..]
+        && let (false, Ok(from), Ok(to), Ok(count)) = (key.is_empty(), from.parse(), to.parse(), count.parse())
+    {
+        return Ok((key.into(), [from, to], count));
+    }
+    Err("write KEY=FROM:TO:COUNT, such as r=2.5:4:1000".into())
 }
 
 fn grid(text: &str) -> Result<[f64; 3], String> {

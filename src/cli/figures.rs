@@ -6,8 +6,8 @@ use crate::dynamics::systems::{Instance, Kind};
 use crate::io::OutputFolder;
 use crate::models::{Fitted, Prediction};
 use crate::plot::{
-    Curve, ExponentMark, FitFigure, FitPanel, FitSeries, LossFigure, Points, SpectrumFigure, Stage, TrajectoryFigure,
-    fit_figure, loss_figure, spectrum_figure, trajectory_figure,
+    Curve, ExponentMark, FitFigure, FitPanel, FitSeries, LossFigure, Points, SpectrumFigure, Stage, SweepFigure,
+    TrajectoryFigure, fit_figure, loss_figure, spectrum_figure, sweep_figure, trajectory_figure,
 };
 use crate::series::grid::spread;
 use crate::series::{Panel, Series};
@@ -250,4 +250,12 @@ pub fn write_spectrum(
         remarks: remarks.to_vec(),
     };
     write(folder, "spectrum.svg", &spectrum_figure(&figure)?)
+}
+
+/// `sweep.svg`: samples of the attractor and exponents against the parameter.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_sweep(folder: &OutputFolder, figure: &SweepFigure) -> Result<()> {
+    write(folder, "sweep.svg", &sweep_figure(figure)?)
 }

@@ -6,6 +6,7 @@ mod args;
 mod console;
 mod figures;
 mod fit;
+mod gradients;
 mod inspect;
 mod interrupt;
 mod lyapunov;
@@ -15,7 +16,9 @@ mod report;
 mod settings;
 mod simulate;
 mod simulate_model;
+mod sources;
 mod stability;
+mod sweep;
 mod systems;
 mod tables;
 
@@ -51,6 +54,8 @@ fn in_threads(cli: &Cli, console: &Console) -> Result<()> {
         Command::Simulate(args) => simulate::run(args, &cli.common, console),
         Command::Lyapunov(args) => lyapunov::run(args, &cli.common, console),
         Command::Stability(args) => stability::run(args, &cli.common, console),
+        Command::Gradients(args) => gradients::run(args, &cli.common, console),
+        Command::Sweep(args) => sweep::run(args, &cli.common, console),
         Command::Systems(args) => systems::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
     };

@@ -1,7 +1,8 @@
 //! Tables that commands write.
 
 use crate::Result;
-use crate::analysis::{Spectrum, Status};
+use crate::analysis::Spectrum;
+use crate::analysis::sweep::SweepPoint;
 use crate::io::OutputFolder;
 use crate::io::table::{self, Cell};
 use crate::models::Prediction;
@@ -142,16 +143,11 @@ pub fn write_spectrum(folder: &OutputFolder, spectrum: &Spectrum) -> Result<()> 
         "finite_time_deviation",
     ];
     let rows = (0..spectrum.exponents.len()).map(|i| {
-        let status = match spectrum.status[i] {
-            Status::Resolved => "resolved",
-            Status::BelowPrecision => "below_precision",
-            Status::MinusInfinity => "minus_infinity",
-        };
         vec![
             Cell::Integer(i as i64 + 1),
             spectrum.exponents[i].into(),
             spectrum.standard_errors[i].into(),
-            status.into(),
+            spectrum.status[i].name().into(),
             if spectrum.neutral[i] { "true" } else { "false" }.into(),
             (spectrum.exponents[i] * spectrum.unit).into(),
             spectrum.between_starts[i].into(),
@@ -159,6 +155,37 @@ pub fn write_spectrum(folder: &OutputFolder, spectrum: &Spectrum) -> Result<()> 
         ]
     });
     table::write(&folder.file("spectrum.csv"), &header, rows)
+}
+
+/// `sweep.csv`: a row a value, and `samples.csv`: a row a sample.
+///
+/// # Errors
+/// If one cannot be written.
+pub fn write_sweep(
+    folder: &OutputFolder,
+    (parameter, shown): (&str, &str),
+    exponents: usize,
+    values: &[f64],
+    points: &[SweepPoint],
+) -> Result<()> {
+    let mut header = vec![String::from(parameter)];
+    for i in 1..=exponents {
+        header.extend([format!("exponent_{i}"), format!("standard_error_{i}"), format!("status_{i}")]);
+    }
+    header.push("failure".into());
+    let rows = values.iter().zip(points).map(|(&value, point)| {
+        let mut cells = vec![value.into()];
+        for i in 0..exponents {
+            let mark = point.status.get(i).map_or("failed", |s| s.name());
+            cells.extend([point.exponents[i].into(), point.standard_errors[i].into(), mark.into()]);
+        }
+        cells.push(point.failure.as_deref().map_or(Cell::Empty, Cell::from));
+        cells
+    });
+    table::write(&folder.file("sweep.csv"), &header, rows)?;
+    let samples = values.iter().zip(points).flat_map(|(&value, point)| point.samples.iter().map(move |&x| (value, x)));
+    let rows = samples.map(|(value, x)| vec![value.into(), x.into()]);
+    table::write(&folder.file("samples.csv"), &[parameter, shown], rows)
 }
 
 /// `convergence.csv`: a row a bin, the averages of all starts up to there.

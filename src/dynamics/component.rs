@@ -1,6 +1,6 @@
 //! What a system offers: its value and its linearisation.
 
-use super::{Marcher, Strider};
+use super::{Curved, Marcher, Strider};
 use crate::Real;
 use crate::linalg::{Block, BlockMut};
 
@@ -111,6 +111,10 @@ pub trait Component<T: Real>: Send + Sync {
     /// The component's offer to take many steps with tangents in vector lanes, if it makes one: small ones do, as
     /// [`Lift`](super::Lift), [`LiftMap`](super::LiftMap) and steps of a method on such a field.
     fn strider(&self) -> Option<Strider<'_, T>> {
+        None
+    }
+    /// The component's offer of second derivatives, if it makes one: cells that gradients of exponents are taken through.
+    fn curved(&self) -> Option<&dyn Curved<T>> {
         None
     }
 }

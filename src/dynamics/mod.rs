@@ -7,6 +7,7 @@
 mod at_rest;
 mod component;
 mod compose;
+mod curved;
 mod dual;
 mod field;
 mod jacobian;
@@ -21,6 +22,7 @@ pub mod testkit;
 pub use at_rest::AtRest;
 pub use component::{Component, ParamSpec, Tangent};
 pub use compose::{Beside, Chain, Identity, Sum};
+pub use curved::{Bend, Curved};
 pub use dual::{Dual, Scalar};
 pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
 pub use jacobian::jacobian;

@@ -56,6 +56,10 @@ pub fn read_matrix(path: &Path) -> Result<Matrix> {
 fn table(path: &Path) -> Result<Matrix> {
     let mut sheet = Sheet::open(path)?;
     let columns = sheet.columns().len();
+    if sheet.columns().iter().all(|name| name.trim().parse::<f64>().is_ok()) {
+        let what = "its first line, which names the columns, holds numbers";
+        return Err(Error::format(path, what, "put a line of names above them"));
+    }
     let mut values = Vec::new();
     while let Some(row) = sheet.next_row()? {
         for column in 0..columns {

@@ -70,7 +70,7 @@ pub fn read(path: &Path) -> Result<Array> {
     let refused = |what: String| Error::format(path, what, "save it as an array of float32 or float64");
     let bytes = std::fs::read(path).map_err(failed)?;
     let count: usize = shape.iter().product();
-    let (order, kind) = dtype.split_at(1.min(dtype.len()));
+    let (order, kind) = dtype.split_at_checked(1).unwrap_or(("", &dtype));
     let size = kind.get(1..).and_then(|size| size.parse::<usize>().ok()).unwrap_or(0);
     if !["<", ">", "|", "="].contains(&order)
         || !["f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"].contains(&kind)

@@ -1,4 +1,5 @@
-//! Figures as SVG text: fits, forecasts, training losses, trajectories, spectra, stability regions, and curves of any kind.
+//! Figures as SVG text: fits, forecasts, training losses, trajectories, spectra, sweeps, stability regions, and curves of any
+//! kind.
 //!
 //! A figure is a plain record of `f64` vectors; a function turns it into one SVG document, which the caller writes.
 //! Nothing here reads or writes files, prints, or panics on any numbers or names. Values that are not finite (or beyond
@@ -18,6 +19,7 @@ mod loss;
 pub mod palette;
 mod regions;
 mod spectrum;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -29,4 +31,5 @@ pub use lines::{Line, LinesFigure, LinesPanel, Look, lines_figure};
 pub use loss::{LossFigure, Stage, loss_figure};
 pub use regions::{RegionPanel, RegionsFigure, regions_figure};
 pub use spectrum::{ExponentMark, SpectrumFigure, spectrum_figure};
+pub use sweep::{SweepFigure, sweep_figure};
 pub use trajectory::{TrajectoryFigure, trajectory_figure};

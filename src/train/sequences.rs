@@ -103,6 +103,19 @@ impl<'a, T: Real, E: SequenceEncoder<T>> SequenceTrainer<'a, T, E> {
     /// Those of [`SequenceModel::loss`]; [`Error::Training`] if the loss or its gradient is not finite, then the
     /// parameters stay as they were.
     pub fn step(&mut self, batch: &[&Example<T>]) -> Result<f64> {
+        self.step_with(batch, |_, _| Ok(()))
+    }
+
+    /// [`step`](Self::step) with a regulariser: `further(params, gradient)` adds its own gradient to that of the batch, which
+    /// is clipped by then; what it adds it has to keep in bounds itself. See [`flossing`](crate::analysis::flossing).
+    ///
+    /// # Errors
+    /// Those of [`step`](Self::step) and of `further`; then the parameters stay as they were.
+    pub fn step_with(
+        &mut self,
+        batch: &[&Example<T>],
+        further: impl FnOnce(&[T], &mut [T]) -> Result<()>,
+    ) -> Result<f64> {
         let predictions: usize = batch.iter().map(|x| self.model.encoder.predictions(x.inputs.len())).sum();
         let weight = 1.0 / predictions.max(1) as f64;
         let count = batch.len().div_ceil(self.settings.part);
@@ -137,6 +150,8 @@ impl<'a, T: Real, E: SequenceEncoder<T>> SequenceTrainer<'a, T, E> {
             gradient.iter_mut().zip(&*part).for_each(|(sum, &g)| *sum += g);
         }
         let norm = clip_norm(gradient, self.settings.clip);
+        further(&self.params, gradient)?;
+        let norm = if gradient.iter().all(|g| g.is_finite()) { norm } else { f64::NAN };
         if !loss.is_finite() || !norm.is_finite() {
             return Err(Error::Training {
                 epoch: self.adam.steps as usize,
@@ -237,6 +252,32 @@ mod tests {
         let (again, others) = train(3, 200);
         let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         assert_eq!((bits(&losses), bits(&params)), (bits(&again), bits(&others)));
+    }
+
+    #[test]
+    fn a_regulariser_adds_its_gradient_after_clipping_and_its_failure_changes_nothing() {
+        let model = model();
+        let fresh = || SequenceTrainer::new(&model, initial(&model), settings()).unwrap();
+        let batch = batch(&mut ChaCha8Rng::seed_from_u64(2));
+        let batch: Vec<&Example<f64>> = batch.iter().collect();
+        let (mut plain, mut with, mut failed) = (fresh(), fresh(), fresh());
+        let loss = plain.step(&batch).unwrap();
+        let mut clipped = f64::NAN;
+        let further = |params: &[f64], gradient: &mut [f64]| {
+            clipped = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+            gradient.iter_mut().zip(params).for_each(|(g, p)| *g += 10.0 * p);
+            Ok(())
+        };
+        assert_eq!(with.step_with(&batch, further).unwrap(), loss);
+        assert!(clipped <= settings().clip * (1.0 + 1e-12));
+        assert_ne!(plain.params(), with.params());
+        assert!(failed.step_with(&batch, |_, _| Err(Error::shape("x", 1, 2))).is_err());
+        let endless = |_: &[f64], gradient: &mut [f64]| {
+            gradient[0] = f64::INFINITY;
+            Ok(())
+        };
+        assert!(matches!(failed.step_with(&batch, endless), Err(Error::Training { .. })));
+        assert_eq!(failed.params(), initial(&model));
     }
 
     #[test]

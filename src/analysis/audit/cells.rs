@@ -8,7 +8,7 @@ use crate::linalg;
 use crate::nn::Activation;
 
 impl<'a, T: Real> SumRule<'a, T> {
-    /// Identities of recurrent cells and stacks of them: `ln|det W_hh| + Σ ln(1 − h'²)` for tanh cells,
+    /// Identities of recurrent cells and stacks of them: `ln|det W_hh| + Σ ln sech² a` for tanh cells of preactivations `a`,
     /// `ln|det W_ho| + Σ ln(|tanh c'| o (1 − o)) + Σ ln f` for the LSTM, by elimination of blocks; a stack's Jacobian is
     /// block triangular. None for other cells.
     pub fn cells(stack: &Stack, params: &'a [T]) -> Option<Self> {
@@ -42,17 +42,17 @@ impl<'a, T: Real> SumRule<'a, T> {
                 let size = cell.hidden;
                 let h = h_at..h_at + size;
                 sum += volume;
+                let (rows, inputs) = (cell.gate_rows(), cell.inputs);
+                let (ih, rest) = own.split_at(rows * inputs);
+                let (hh, rest) = rest.split_at(rows * size);
+                let (b_ih, b_hh) = rest.split_at(rows);
+                gates.resize(rows, T::zero());
+                recurrent.resize(rows, T::zero());
+                linalg::affine(ih, b_ih, input, &mut gates, 1);
+                linalg::affine(hh, b_hh, &u[h.clone()], &mut recurrent, 1);
+                gates.iter_mut().zip(&recurrent).for_each(|(g, &r)| *g += r);
                 if cell.kind == Kind::Lstm {
                     let c = c_at..c_at + size;
-                    let (rows, inputs) = (cell.gate_rows(), cell.inputs);
-                    let (ih, rest) = own.split_at(rows * inputs);
-                    let (hh, rest) = rest.split_at(rows * size);
-                    let (b_ih, b_hh) = rest.split_at(rows);
-                    gates.resize(rows, T::zero());
-                    recurrent.resize(rows, T::zero());
-                    linalg::affine(ih, b_ih, input, &mut gates, 1);
-                    linalg::affine(hh, b_hh, &u[h.clone()], &mut recurrent, 1);
-                    gates.iter_mut().zip(&recurrent).for_each(|(g, &r)| *g += r);
                     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
                     for k in 0..size {
                         let (f, o) = (gates[size + k].f64(), gates[3 * size + k].f64());
@@ -61,7 +61,9 @@ impl<'a, T: Real> SumRule<'a, T> {
                     }
                     c_at = c.end;
                 } else {
-                    sum += next[h.clone()].iter().map(|h| ((1.0 - h.f64()) * (1.0 + h.f64())).ln()).sum::<f64>();
+                    // ln sech² a, of any size: 1 − h'² has no digits left where the unit is saturated.
+                    let log_slope = |a: f64| 2.0 * (2f64.ln() - a.abs() - (-2.0 * a.abs()).exp().ln_1p());
+                    sum += gates.iter().map(|a| log_slope(a.f64())).sum::<f64>();
                 }
                 input = &next[h];
                 h_at += size;

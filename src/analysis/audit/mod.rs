@@ -39,7 +39,7 @@ pub struct Check {
 impl Check {
     pub(super) fn new(name: &str, value: f64, expected: f64, tolerance: f64, note: String) -> Self {
         // Two infinities of one sign agree.
-        let holds = value == expected || (value - expected).abs() <= tolerance;
+        let holds = value == expected || (tolerance.is_finite() && (value - expected).abs() <= tolerance);
         Self { name: name.into(), holds, value, expected, tolerance, note }
     }
 }

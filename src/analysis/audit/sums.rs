@@ -22,8 +22,9 @@ pub struct SumRule<'a, T> {
     pub(super) rule: Rule<'a, T>,
 }
 
-/// Operations to spend on a sum rule.
+/// Operations to spend on a sum rule; and on a single bin of a large system.
 const BUDGET: f64 = 4e9;
+const MOST_BUDGET: f64 = 2e10;
 
 /// Rounding of a sum of logarithms: between factorisations columns lose half of their digits.
 pub(super) const EXACT: f64 = 1e-7;
@@ -86,7 +87,10 @@ impl<'a, T: Real> SumRule<'a, T> {
 /// None but those of a system that does not fit its start.
 pub fn sum<T: Real>(run: &Run<T>, start: &[T], rule: SumRule<T>) -> Result<Option<Check>> {
     let SumRule { name, tolerance, cost, mut rule } = rule;
-    let affordable = (BUDGET / cost) as u64;
+    // A bin at least, unless that takes minutes.
+    let bin = run.bin();
+    let least = if bin as f64 * cost <= MOST_BUDGET { bin } else { 0 };
+    let affordable = ((BUDGET / cost) as u64).max(least);
     let Some((steps, found)) = run.first_sum(affordable) else { return Ok(None) };
     let mut replay = Replay::new(run.system(), start);
     replay.advance(run.warmup());
@@ -101,6 +105,6 @@ pub fn sum<T: Real>(run: &Run<T>, start: &[T], rule: SumRule<T>) -> Result<Optio
     let time = steps as f64 * run.system().duration();
     let (found, expected, size) = (found / time, expected / time, size / time);
     let note = format!("{name}, along the first {steps} counted steps of the first start");
-    let single = if T::NAME == "f64" { 1.0 } else { 1e6 };
+    let single = if T::NAME == "f64" { 1.0 } else { 1e3 };
     Ok(Some(Check::new("sum", found, expected, tolerance * single * size.max(1e-3), note)))
 }

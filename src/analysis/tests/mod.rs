@@ -2,7 +2,9 @@
 
 mod errors;
 mod exact;
+mod flossing;
 mod flows;
 pub mod kit;
 mod nets;
 mod states;
+mod sweeps;

@@ -1,63 +1,43 @@
 //! `flowmap lyapunov`.
 
-mod model;
-mod net;
 mod report;
-mod system;
 
-use super::args::{Common, FrameKind, Interval, LyapunovArgs, Precision};
+use super::args::{Common, FrameKind, Interval, LyapunovArgs};
 use super::console::Console;
+use super::sources::{Measure, Subject, measure};
 use super::{figures, interrupt, tables};
 use crate::analysis::audit::{self, Check, SumRule};
-use crate::analysis::{Frame, Run, Spectrum, SpectrumOptions, Stepped};
+use crate::analysis::{Frame, Run, Spectrum, SpectrumOptions};
 use crate::io::{OutputFolder, json, tensors};
-use crate::{Error, Real, Result};
+use crate::{Real, Result};
 use report::Report;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 const FILES: [&str; 5] = ["spectrum.json", "spectrum.csv", "convergence.csv", "spectrum.svg", CHECKPOINT];
 const CHECKPOINT: &str = "checkpoint.safetensors";
 /// Between lines of progress.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
-/// Further checks on a run, in double precision.
-type Further<'a> = Box<dyn Fn(&Spectrum) -> Vec<Check> + 'a>;
-
-/// What is measured, and what is known of it.
-struct Subject<'a, T: Real> {
-    stepped: &'a Stepped<'a, T>,
-    starts: Vec<Vec<T>>,
-    /// What it is, for `spectrum.json`.
-    source: Value,
-    title: String,
-    usual: Usual,
-    /// Sum rules, the best first.
-    rules: Vec<SumRule<'a, T>>,
-    sum: Option<f64>,
-    /// Exponents known to be 0 while the state moves.
-    zeros: usize,
-    pairs: Option<f64>,
-    further: Further<'a>,
-}
-
-/// What is done unless asked otherwise.
-struct Usual {
-    warmup: u64,
-    steps: u64,
-    exponents: Option<usize>,
-}
 
 /// Measures a spectrum.
 ///
 /// # Errors
 /// If an input cannot be used or nothing can be written; a state that could not be followed.
 pub fn run(args: &LyapunovArgs, common: &Common, console: &Console) -> Result<()> {
-    match (&args.system, &args.rnn, &args.model) {
-        (Some(name), _, _) => system::measure(name, args, common, console),
-        (_, Some(path), _) if args.net.precision == Precision::F32 => net::measure::<f32>(path, args, common, console),
-        (_, Some(path), _) => net::measure::<f64>(path, args, common, console),
-        (_, _, Some(folder)) => model::measure(folder, args, common, console),
-        _ => Err(Error::config("nothing to measure is named", "give --system, --rnn or --model")),
+    measure(&args.source, common, console, &Measured { args, common, console })
+}
+
+struct Measured<'a> {
+    args: &'a LyapunovArgs,
+    common: &'a Common,
+    console: &'a Console,
+}
+
+impl Measure for Measured<'_> {
+    type Found = ();
+
+    fn measure<T: Real>(&self, subject: Subject<T>) -> Result<()> {
+        finish(subject, self.args, self.common, self.console)
     }
 }
 
@@ -67,8 +47,8 @@ fn finish<T: Real>(mut subject: Subject<T>, args: &LyapunovArgs, common: &Common
     let seed = common.seed.unwrap_or(0);
     let options = options(&subject, args, seed);
     let settings = json!({
-        "source": subject.source, "options": format!("{options:?}"), "starts": subject.starts.len(),
-        "precision": T::NAME,
+        "source": subject.source, "options": format!("{options:?}"), "clock": format!("{:?}", subject.stepped.clock),
+        "numbers": subject.stepped.fingerprint(&subject.starts), "precision": T::NAME,
     })
     .to_string();
     let mut run = Run::new(subject.stepped, &subject.starts, options)?;
@@ -85,10 +65,15 @@ fn finish<T: Real>(mut subject: Subject<T>, args: &LyapunovArgs, common: &Common
         console.say(format_args!("{:<11} step {} of {}", "resumed at", run.step(), run.end()));
     }
     let stopped = walk(&mut run, &folder, &settings, Duration::from_secs_f64(args.checkpoint_every), console)?;
+    if stopped == Stopped::Interrupted && run.step() <= run.warmup() {
+        console.say("interrupted before a step was counted; go on with --resume");
+        return Ok(());
+    }
     let spectrum = run.spectrum();
     let rules = std::mem::take(&mut subject.rules);
-    let checks = checks(&run, &subject, rules, &spectrum)?;
-    let report = Report::new(&subject, args, &run, &spectrum, &checks, stopped, (seed, begun.elapsed().as_secs_f64()));
+    // Whoever interrupts a run does not wait for its steps to be gone over again.
+    let checks = if stopped == Stopped::Interrupted { Vec::new() } else { checks(&run, &subject, rules, &spectrum)? };
+    let report = Report::new(&subject, args, &spectrum, &checks, stopped, (seed, begun.elapsed().as_secs_f64()));
     json::write(&folder.file("spectrum.json"), &report)?;
     tables::write_spectrum(&folder, &spectrum)?;
     tables::write_convergence(&folder, &spectrum)?;

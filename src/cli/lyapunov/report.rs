@@ -2,10 +2,11 @@
 
 use super::super::args::{FrameKind, Interval, LyapunovArgs};
 use super::super::console::short;
-use super::{Stopped, Subject};
+use super::super::sources::{Subject, unit};
+use super::Stopped;
 use crate::Real;
 use crate::analysis::audit::Check;
-use crate::analysis::{Run, Spectrum, Status};
+use crate::analysis::{Spectrum, Status};
 use crate::io::json;
 use serde::Serialize;
 use serde_json::Value;
@@ -66,13 +67,11 @@ impl Report {
     pub fn new<T: Real>(
         subject: &Subject<T>,
         args: &LyapunovArgs,
-        run: &Run<T>,
         spectrum: &Spectrum,
         checks: &[Check],
         stopped: Stopped,
         (seed, wall_seconds): (u64, f64),
     ) -> Self {
-        let per_time = run.system().clock.step != 1.0 || subject.source["kind"] == "flow";
         let (dimension, entropy) = (spectrum.kaplan_yorke(), spectrum.entropy());
         let undefined = [dimension.as_ref().err(), entropy.as_ref().err()];
         let undefined: Vec<String> = undefined.into_iter().flatten().map(ToString::to_string).collect();
@@ -88,7 +87,7 @@ impl Report {
             between_starts: spectrum.between_starts.clone(),
             finite_time_deviations: spectrum.finite_time_deviations.clone(),
             finite_time_steps: spectrum.bin,
-            unit: if per_time { "nats per unit of time" } else { "nats per step" },
+            unit: unit(subject),
             step: spectrum.unit,
             steps: spectrum.steps,
             warmup: spectrum.warmup,
@@ -114,7 +113,7 @@ impl Report {
             sum_expected: spectrum.is_complete().then_some(subject.sum.or(by_rule)).flatten(),
             checks: checks.to_vec(),
             wall_seconds,
-            title: subject.title.clone(),
+            title: format!("{}, {} exponents", subject.title, subject.source["exponents"].as_str().unwrap_or_default()),
         }
     }
 
@@ -148,8 +147,7 @@ impl Report {
         let mut line = |what: &str, words: String| {
             let _ = writeln!(text, "{what:<11} {words}");
         };
-        let kind = self.source["exponents"].as_str().unwrap_or_default();
-        line("exponents", format!("{kind}, {}, of {}", self.unit, self.title));
+        line("exponents", format!("{}, in {}", self.title, self.unit));
         for (i, x) in self.exponents.iter().enumerate().take(MOST_TOLD) {
             let mark = match (self.status[i], self.neutral[i]) {
                 (Status::BelowPrecision, _) => "  hidden by rounding: at most this",

@@ -145,6 +145,11 @@ impl<T: Real> Qr<T> {
         repair(frame, (self.dim, columns, frames, f), first, &vanished, (self.seed, f as u64, stream));
     }
 
+    /// Rows and columns of a frame.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.dim, self.columns)
+    }
+
     /// Diagonal of `R`, `columns × frames`, never negative.
     pub fn diagonal(&self) -> &[T] {
         &self.diagonal

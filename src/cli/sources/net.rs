@@ -1,8 +1,8 @@
 //! Recurrent nets from files of weights.
 
-use super::super::args::{Common, Direction, Gates, LyapunovArgs, NetArgs};
+use super::super::args::{Common, Direction, Gates, NetArgs, SourceArgs};
 use super::super::console::Console;
-use super::{Subject, Usual, finish};
+use super::{Measure, Subject, Usual};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::net::{fed_back, layer_inputs, reversed};
 use crate::analysis::{Drive, Stepped, near};
@@ -26,18 +26,24 @@ struct Part<T> {
     backward: bool,
 }
 
-pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, console: &Console) -> Result<()> {
+/// Whether the net that is asked for runs in two directions, and none is chosen.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn runs_both_ways(args: &SourceArgs) -> Result<bool> {
+    let Some(path) = args.rnn.as_ref().filter(|_| args.net.direction.is_none()) else { return Ok(false) };
+    Ok(pytorch::read(path, &reading(&args.net)?)?.layers.bidirectional)
+}
+
+pub fn measure<T: Real, M: Measure>(
+    path: &Path,
+    args: &SourceArgs,
+    common: &Common,
+    console: &Console,
+    with: &M,
+) -> Result<M::Found> {
     let net = &args.net;
-    let reading = Reading {
-        prefix: net.prefix.clone(),
-        kind: net.cell.as_deref().map(str::parse).transpose()?,
-        gates: match net.gates {
-            Gates::Pytorch => GateOrder::PyTorch,
-            Gates::Keras => GateOrder::Keras,
-            Gates::Onnx => GateOrder::Onnx,
-        },
-    };
-    let loaded = pytorch::read(path, &reading)?;
+    let loaded = pytorch::read(path, &reading(net)?)?;
     loaded.notes.iter().for_each(|note| console.say(format_args!("note: {note}")));
     let part = part::<T>(&loaded, net)?;
     let start = start::<T>(net, part.stack.state())?;
@@ -46,7 +52,7 @@ pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, conso
 
     let (map, params): (Box<dyn Component<T>>, Vec<T>) = match &net.feed_back {
         Some(name) => {
-            let (weight, bias) = linear::<T>(path, name)?;
+            let (weight, bias) = linear::<T>(path, name, [part.stack.inputs(), part.stack.output().len()])?;
             let (map, params) = fed_back(part.stack.clone(), &part.params, &weight, &bias)?;
             (Box::new(map), params)
         }
@@ -86,24 +92,32 @@ pub fn measure<T: Real>(path: &Path, args: &LyapunovArgs, common: &Common, conso
         "exponents": what,
     });
     let file = path.file_name().unwrap_or_default().to_string_lossy();
-    let title = format!("{file}: {what} exponents of {} {} units", layers.hidden, layers.kind);
-    finish(
-        Subject {
-            stepped: &stepped,
-            starts,
-            source,
-            title,
-            usual: Usual { warmup: if driven { 0 } else { WARMUP }, steps: STEPS, exponents: None },
-            rules,
-            sum: None,
-            zeros: 0,
-            pairs: None,
-            further: further(&part, sequences.first().map(Vec::as_slice), &constant, &start, net, args, seed),
+    let title = format!("{file}: {} {} units", layers.hidden, layers.kind);
+    with.measure(Subject {
+        stepped: &stepped,
+        starts,
+        source,
+        title,
+        usual: Usual { warmup: if driven { 0 } else { WARMUP }, steps: STEPS, exponents: None },
+        rules,
+        sum: None,
+        zeros: 0,
+        pairs: None,
+        further: further(&part, sequences.first().map(Vec::as_slice), &constant, &start, net, seed),
+        outputs: part.stack.output(),
+    })
+}
+
+fn reading(net: &NetArgs) -> Result<Reading> {
+    Ok(Reading {
+        prefix: net.prefix.clone(),
+        kind: net.cell.as_deref().map(str::parse).transpose()?,
+        gates: match net.gates {
+            Gates::Pytorch => GateOrder::PyTorch,
+            Gates::Keras => GateOrder::Keras,
+            Gates::Onnx => GateOrder::Onnx,
         },
-        args,
-        common,
-        console,
-    )
+    })
 }
 
 /// A single layer need not be gathered from a stack's state.
@@ -121,7 +135,6 @@ fn further<'a, T: Real>(
     constant: &[T],
     start: &[T],
     net: &NetArgs,
-    args: &LyapunovArgs,
     seed: u64,
 ) -> super::Further<'a> {
     if net.feed_back.is_some() {
@@ -130,14 +143,13 @@ fn further<'a, T: Real>(
     let wide = |x: &[T]| x.iter().map(|x| x.f64()).collect::<Vec<f64>>();
     let (stack, params, constant, start) = (part.stack.clone(), wide(&part.params), wide(constant), wide(start));
     let rows = rows.map(wide);
-    let warmup = args.warmup.unwrap_or(if rows.is_some() { 0 } else { WARMUP });
     Box::new(move |spectrum| {
         let drive = rows.as_ref().map_or(Drive::Constant(&constant), |rows| Drive::Sequences(vec![rows]));
         let stepped = Stepped::map(&stack, &params).driven(drive);
         let apart = (spectrum.steps / 10).max(1);
         vec![
             audit::leading(spectrum, &stepped, &start, spectrum.steps, seed),
-            audit::jacobian(&stepped, &start, warmup, apart, seed),
+            audit::jacobian(&stepped, &start, spectrum.warmup, apart, seed),
         ]
     })
 }
@@ -186,30 +198,46 @@ fn rows<T: Real>(path: &Path, loaded: &Loaded, part: &Part<T>) -> Result<Vec<T>>
 fn constant<T: Real>(net: &NetArgs, loaded: &Loaded, part: &Part<T>) -> Result<Vec<T>> {
     let width = part.stack.inputs();
     match &net.constant_input {
+        None if part.layer > 0 && net.inputs.is_empty() => {
+            let what = format!("layer {} is driven by the layers below, and those by nothing", part.layer);
+            Err(Error::config(what, "give the whole net's inputs by --inputs"))
+        }
         None => Ok(vec![T::zero(); width]),
         Some(_) if part.layer > 0 => {
             let what = "a constant input drives the first layer, another one is measured";
             Err(Error::config(what, "give the layer's inputs by --inputs of the whole net"))
         }
         Some(values) if values.len() != loaded.layers.inputs || values.iter().any(|x| !x.is_finite()) => {
-            let what = format!("--constant-input has {} numbers, the net takes {width} inputs", values.len());
+            let what = format!(
+                "--constant-input has {} numbers, not all finite or not as many as the {width} inputs",
+                values.len()
+            );
             Err(Error::config(what, "give one finite number an input"))
         }
         Some(values) => Ok(values.iter().map(|&x| T::of(x)).collect()),
     }
 }
 
-/// Weight, row after row, and bias of a linear layer.
-fn linear<T: Real>(path: &Path, name: &str) -> Result<(Vec<T>, Vec<T>)> {
+/// Weight, row after row, and bias of a linear layer from `outputs` numbers to `inputs`; a layer may have no bias.
+fn linear<T: Real>(path: &Path, name: &str, [inputs, outputs]: [usize; 2]) -> Result<(Vec<T>, Vec<T>)> {
     let content = tensors::read(path)?;
-    let get = |part: &str| {
+    let get = |part: &str, expected: &[usize]| {
         let full = format!("{name}.{part}");
-        let tensor = content.named.get(&full);
-        tensor.map(|t| t.to_f64().into_iter().map(T::of).collect::<Vec<T>>()).ok_or(full)
+        let Some(tensor) = content.named.get(&full) else { return Ok(None) };
+        if tensor.shape() != expected {
+            let what = format!("`{full}` has the shape {:?}", tensor.shape());
+            return Err(Error::format(path, what, format!("a read-out of this net has {expected:?}")));
+        }
+        let values = tensor.to_f64();
+        if values.iter().any(|x| !x.is_finite()) {
+            let what = format!("`{full}` holds a number that is not finite");
+            return Err(Error::format(path, what, "give finite weights"));
+        }
+        Ok(Some(values.into_iter().map(T::of).collect::<Vec<T>>()))
     };
-    let missing =
-        |full: String| Error::format(path, format!("no tensor is called `{full}`"), "name a linear layer of the file");
-    let weight = get("weight").map_err(missing)?;
-    let bias = get("bias").map_err(missing)?;
+    let weight = get("weight", &[inputs, outputs])?.ok_or_else(|| {
+        Error::format(path, format!("no tensor is called `{name}.weight`"), "name a linear layer of the file")
+    })?;
+    let bias = get("bias", &[inputs])?.unwrap_or_else(|| vec![T::zero(); inputs]);
     Ok((weight, bias))
 }

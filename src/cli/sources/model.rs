@@ -1,8 +1,7 @@
 //! Fitted models.
 
-use super::super::args::{Common, LyapunovArgs};
-use super::super::console::Console;
-use super::{Subject, Usual, finish};
+use super::super::args::{Common, SourceArgs};
+use super::{Measure, Subject, Usual};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, near, suited_step};
@@ -18,7 +17,7 @@ const WARMUP_SPANS: f64 = 1.0;
 const SPANS: f64 = 50.0;
 const MOST_STEPS: f64 = 100_000.0;
 
-pub fn measure(folder: &Path, args: &LyapunovArgs, common: &Common, console: &Console) -> Result<()> {
+pub fn measure<M: Measure>(folder: &Path, args: &SourceArgs, common: &Common, with: &M) -> Result<M::Found> {
     let path = folder.join("model.safetensors");
     let fitted = Fitted::load(&path)?;
     let (model, unit) = (fitted.model()?, fitted.scaling.time_unit);
@@ -51,31 +50,27 @@ pub fn measure(folder: &Path, args: &LyapunovArgs, common: &Common, console: &Co
     let in_steps = |spans: f64| (spans * fitted.span / step.abs()).clamp(1.0, MOST_STEPS).ceil() as u64;
     let (warmup, steps) = (in_steps(WARMUP_SPANS), in_steps(SPANS).max(20_000));
     let timed = stepped.takes_time();
-    finish(
-        Subject {
-            stepped: &stepped,
-            starts: near(&start, args.starts.map_or(STARTS, |n| n as usize), seed),
-            source: json!({
-                "kind": "model", "name": folder, "model": "neural-ode", "method": method.name,
-                "exponents": if timed { "conditional" } else { "autonomous" }, "start": start, "time_unit": unit,
-            }),
-            title: format!("{}: exponents of the fitted model", folder.display()),
-            usual: Usual { warmup, steps, exponents: None },
-            rules: vec![SumRule::determinant(&stepped), SumRule::divergence(field, params, step)],
-            sum: None,
-            zeros: usize::from(!timed),
-            pairs: None,
-            further: Box::new(|spectrum| {
-                let checked = spectrum.steps.min(20_000);
-                let apart = (checked / 10).max(1);
-                vec![
-                    audit::leading(spectrum, &stepped, &start, checked, seed),
-                    audit::jacobian(&stepped, &start, warmup.min(checked), apart, seed),
-                ]
-            }),
-        },
-        args,
-        common,
-        console,
-    )
+    with.measure(Subject {
+        stepped: &stepped,
+        starts: near(&start, args.starts.map_or(STARTS, |n| n as usize), seed),
+        source: json!({
+            "kind": "model", "name": folder, "model": "neural-ode", "method": method.name,
+            "exponents": if timed { "conditional" } else { "autonomous" }, "start": start, "time_unit": unit,
+        }),
+        title: format!("{}: the fitted model", folder.display()),
+        usual: Usual { warmup, steps, exponents: None },
+        rules: vec![SumRule::determinant(&stepped), SumRule::divergence(field, params, step)],
+        sum: None,
+        zeros: usize::from(!timed),
+        pairs: None,
+        further: Box::new(|spectrum| {
+            let checked = spectrum.steps.min(20_000);
+            let apart = (checked / 10).max(1);
+            vec![
+                audit::leading(spectrum, &stepped, &start, checked, seed),
+                audit::jacobian(&stepped, &start, warmup.min(checked), apart, seed),
+            ]
+        }),
+        outputs: 0..stepped.dim(),
+    })
 }
