@@ -40,6 +40,8 @@ impl SmallField<2, 0> for System {
 }
 
 pub const MODELS: [&str; 3] = ["Neural ODE", "GRU on a filled grid", "GRU given the gaps"];
+/// Training steps of each model.
+pub const STEPS: usize = 1000;
 const SERIES: usize = 16;
 /// Grid points, and those of the first half.
 const GRID: usize = 60;
@@ -204,7 +206,7 @@ pub fn errors(system: System, share: f64, steps: usize, seed: u64) -> Result<[f6
 }
 
 fn main() -> Result<()> {
-    let (steps, seeds) = if lesson::quick() { (20, 2) } else { (1000, 5) };
+    let (steps, seeds) = if lesson::quick() { (20, 2) } else { (STEPS, 5) };
     let shares = [1.0, 0.5, 0.2, 0.1];
     let mut panels = Vec::new();
     println!("root mean square forecast error: mean of {seeds} seeds (smallest to largest)");
