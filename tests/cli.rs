@@ -292,7 +292,7 @@ fn systems_lists_all_and_tells_of_each() {
     let (list, all) = (output(&[]), output(&["--json"]));
     let all: Value = serde_json::from_str(&all).unwrap();
     let all = all["systems"].as_array().unwrap();
-    assert_eq!(all.len(), 21);
+    assert_eq!(all.len(), 22);
     for system in all {
         let name = system["name"].as_str().unwrap();
         assert!(list.lines().any(|line| line.starts_with(&format!("{name} "))), "{name}");
@@ -359,7 +359,7 @@ fn the_examples_of_every_help_page_run_from_the_root() {
             count += 1;
         }
     }
-    assert_eq!(count, 20);
+    assert_eq!(count, 23);
 }
 
 #[test]
