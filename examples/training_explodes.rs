@@ -31,7 +31,7 @@ fn descend(loss: Loss, params: &mut [f64], rate: f64, steps: usize, clip: f64) -
         let (value, gradient) = loss(params)?;
         losses.push(value);
         let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
-        if !(value < 1e12) {
+        if value.is_nan() || value > 1e12 {
             break;
         }
         let shrink = if norm > clip { clip / norm } else { 1.0 };
@@ -68,8 +68,10 @@ pub fn quadratic() -> Result<[f64; 2]> {
     Ok([predicted_limit(&EULER, &modes), bisect(0.1, 0.3, 32, keeps)?])
 }
 
+type Net = SequenceModel<RecurrentEncoder>;
+
 /// A tanh net of four units that says the mean of eight short sequences.
-fn net() -> Result<(SequenceModel<RecurrentEncoder>, Vec<f64>, Vec<Example<f64>>)> {
+fn net() -> Result<(Net, Vec<f64>, Vec<Example<f64>>)> {
     let layers = Layers { kind: Kind::Rnn(Activation::Tanh), layers: 1, hidden: 4, inputs: 1, bidirectional: false };
     let encoder = RecurrentEncoder {
         layers,

@@ -1,5 +1,6 @@
 //! The claims of the lessons, as numbers.
 #![allow(dead_code, reason = "the lessons' own printing is not called")]
+#![allow(clippy::duplicate_mod, reason = "each lesson is an example of its own, with what it shares")]
 
 #[path = "../examples/bidirectional_shortcut.rs"]
 mod bidirectional_shortcut;
