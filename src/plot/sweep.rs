@@ -56,12 +56,15 @@ pub fn sweep_figure(figure: &SweepFigure) -> Result<String> {
         }
     }
     let lines = figure.exponents.iter().map(Vec::len).min().unwrap_or(0).min(MOST_LINES);
-    let (at, samples): (Vec<f64>, Vec<f64>) = figure
-        .values
-        .iter()
-        .zip(&figure.samples)
-        .flat_map(|(&value, samples)| samples.iter().map(move |&sample| (value, sample)))
-        .unzip();
+    // Neighbours in time, as many of each value as there is room for: every second of them would be half of an orbit of
+    // period two. Each value begins at another phase.
+    let room = (MARKS / figure.values.len().max(1)).max(1);
+    let some = |(number, (&value, own)): (usize, (&f64, &Vec<f64>))| -> Vec<(f64, f64)> {
+        let count = own.len();
+        (0..room.min(count)).map(|k| (value, own[(number * room + k) % count])).collect()
+    };
+    let (at, samples): (Vec<f64>, Vec<f64>) =
+        figure.values.iter().zip(&figure.samples).enumerate().flat_map(some).unzip();
     let any = Range { low: 0.0, high: 1.0 };
     let upper = Range::of(samples.iter().copied()).unwrap_or(any);
     let upper = Axis::linear(upper.padded(0.04), SAMPLES_HEIGHT / 38.0, 0.0);
