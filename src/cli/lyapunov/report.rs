@@ -68,14 +68,13 @@ impl Report {
         subject: &Subject<T>,
         args: &LyapunovArgs,
         spectrum: &Spectrum,
-        checks: &[Check],
+        (checks, sum_expected): (&[Check], Option<f64>),
         stopped: Stopped,
         (seed, wall_seconds): (u64, f64),
     ) -> Self {
         let (dimension, entropy) = (spectrum.kaplan_yorke(), spectrum.entropy());
         let undefined = [dimension.as_ref().err(), entropy.as_ref().err()];
         let undefined: Vec<String> = undefined.into_iter().flatten().map(ToString::to_string).collect();
-        let by_rule = checks.iter().find(|check| check.name == "sum").map(|check| check.expected);
         Self {
             source: subject.source.clone(),
             state_dimension: spectrum.dim,
@@ -110,7 +109,7 @@ impl Report {
             undefined,
             sum: spectrum.sum,
             sum_error: spectrum.sum_error,
-            sum_expected: spectrum.is_complete().then_some(subject.sum.or(by_rule)).flatten(),
+            sum_expected,
             checks: checks.to_vec(),
             wall_seconds,
             title: format!("{}, {} exponents", subject.title, subject.source["exponents"].as_str().unwrap_or_default()),
