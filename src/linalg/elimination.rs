@@ -13,8 +13,8 @@ const LEAF: usize = 8;
 /// Columns of the rest that are solved at a time.
 const STRIP: usize = 32;
 
-/// Factors `A = X·U`, `U` upper triangular and `X` a row permutation of a lower trapezoid with ones for pivots and
-/// nothing larger: Gaussian elimination with partial pivoting (Golub & Van Loan, sec. 3.4), in panels.
+/// Factors `A = X·U`, `U` upper triangular with a positive diagonal and `X` a row permutation of a lower trapezoid with
+/// pivots of ±1 and nothing larger: Gaussian elimination with partial pivoting (Golub & Van Loan, sec. 3.4), in panels.
 ///
 /// The first `j` columns of `X` span what those of `A` span, as those of `Q` in `A = Q·R` do: only the basis differs. A
 /// product `Aₖ···A₁` so factored step by step, `Aₖ Xₖ₋₁ = Xₖ Uₖ`, and factored orthonormally at the end, has the triangle
@@ -31,8 +31,9 @@ pub(crate) struct Elimination<T> {
     leaves: Aligned<T>,
     /// The panel's rows of `−U` beyond its own columns.
     upper: Aligned<T>,
-    /// `|Uⱼⱼ|` of each column.
+    /// `Uⱼⱼ` of each column, positive, and the sign that the elimination left it with.
     pub diagonal: Vec<T>,
+    signs: Vec<T>,
     /// Length of each column of `U`: what rounding is relative to.
     pub lengths: Vec<T>,
 }
@@ -48,6 +49,7 @@ impl<T: Real> Elimination<T> {
             leaves: Aligned::filled(T::zero(), dim * PANEL),
             upper: Aligned::filled(T::zero(), PANEL * columns),
             diagonal: vec![T::zero(); columns],
+            signs: vec![T::one(); columns],
             lengths: vec![T::zero(); columns],
         }
     }
@@ -72,9 +74,10 @@ impl<T: Real> Elimination<T> {
         for (at, (&row, from)) in self.rows.iter().zip(self.work.chunks_exact(columns)).enumerate() {
             let to = &mut frame[row * columns..][..columns];
             let known = at.min(columns);
-            to[..known].copy_from_slice(&from[..known]);
+            let signed = from[..known].iter().zip(&self.signs).map(|(&x, &sign)| x * sign);
+            to[..known].iter_mut().zip(signed).for_each(|(to, x)| *to = x);
             if at < columns {
-                to[at] = T::one();
+                to[at] = self.signs[at];
                 to[at + 1..].fill(T::zero());
             }
         }
@@ -133,6 +136,7 @@ impl<T: Real> Elimination<T> {
         self.lengths.fill(T::zero());
         for (i, row) in self.work.chunks_exact(columns).take(columns).enumerate() {
             self.diagonal[i] = row[i].abs();
+            self.signs[i] = row[i].signum();
             self.lengths[i..].iter_mut().zip(&row[i..]).for_each(|(sum, &u)| *sum += u * u);
         }
         self.lengths.iter_mut().for_each(|sum| *sum = sum.sqrt());
@@ -297,7 +301,7 @@ mod tests {
             let mut after = before.clone();
             let mut room = Elimination::new(dim, columns);
             prop_assume!(room.factor(&mut after, 1e-10));
-            let upper = |i: usize, j: usize| if i <= j { room.work[i * columns + j] } else { 0.0 };
+            let upper = |i: usize, j: usize| if i <= j { room.signs[i] * room.work[i * columns + j] } else { 0.0 };
             for i in 0..dim {
                 for j in 0..columns {
                     let product: f64 = (0..columns).map(|k| after[i * columns + k] * upper(k, j)).sum();
@@ -307,7 +311,7 @@ mod tests {
             }
             // Each pivot's row has nothing behind the pivot: the columns are as good as a triangle.
             for (at, &row) in room.rows.iter().take(columns).enumerate() {
-                prop_assert!(after[row * columns + at] == 1.0);
+                prop_assert!(after[row * columns + at].abs() == 1.0 && room.diagonal[at] > 0.0);
                 prop_assert!(after[row * columns + at + 1..(row + 1) * columns].iter().all(|x| *x == 0.0));
             }
         }

@@ -29,12 +29,12 @@ pub(super) struct Product<T> {
 /// Inner indices taken at a time, so that the part of `B` under a tile stays in the first cache.
 const BLOCK: usize = 128;
 /// The same where both factors are packed: the next cache then keeps up, and the result is gone over half as often.
-const DEEP: usize = 256;
+const DEEP: usize = 512;
 /// Rows of `A` that are packed at a time.
-const PACKED: usize = 128;
+const PACKED: usize = 96;
 /// From so many columns and rows on, packing the factors costs less than it saves: where their rows or columns are a power
 /// of two apart, the numbers of a tile would drive each other out of the first cache.
-const WIDE: usize = 128;
+const WIDE: usize = 160;
 const HIGH: usize = 8;
 
 /// A cache line of room.

@@ -1,7 +1,7 @@
 //! Recurrent nets and networks of rates.
 
 use super::kit::*;
-use crate::analysis::{Drive, Frame, Run, Spectrum, SpectrumOptions, Status, Stepped, audit};
+use crate::analysis::{Drive, Frame, Run, Spectrum, SpectrumOptions, Status, Stepped, Walk, audit};
 use crate::cells::golden::{golden, numbers, params};
 use crate::cells::{AntisymmetricRnn, Cell, CoRnn, Kind, Layers, Stack};
 use crate::dynamics::Component;
@@ -119,6 +119,33 @@ fn random_tanh_nets_follow_mean_field_theory() {
         };
         let mean = (0..5).map(first).sum::<f64>() / 5.0;
         assert!((mean - known).abs() < 0.02, "g = {g}: {mean}");
+    }
+}
+
+#[test]
+fn eliminations_multiply_up_to_what_orthonormal_factors_give() {
+    let units = 70;
+    let (stack, params) = random_net(units, 2.0, 4);
+    let system = Stepped::map(&stack, &params);
+    let start: Vec<f64> = (0..units).map(|i| (i as f64).sin()).collect();
+    for columns in [units, 20] {
+        let walked = |eliminated: bool| {
+            let mut walk = Walk::new(&system, std::slice::from_ref(&start), 0, columns, Frame::Random, 5).unwrap();
+            let mut sums = vec![0.0; columns];
+            for step in 1..=60 {
+                walk.advance(1);
+                if eliminated && step % 30 > 0 {
+                    walk.eliminate()
+                } else {
+                    walk.orthonormalize()
+                }
+                sums.iter_mut().zip(walk.factors().diagonal()).for_each(|(sum, r)| *sum += r.ln());
+            }
+            (sums, walk.frame().data.to_vec())
+        };
+        let ((orthonormal, q), (eliminated, same)) = (walked(false), walked(true));
+        assert!(apart(&orthonormal, &eliminated) < 1e-9, "{:e}", apart(&orthonormal, &eliminated));
+        assert!(apart(&q, &same) < 1e-8, "{:e}", apart(&q, &same));
     }
 }
 

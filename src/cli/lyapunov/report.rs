@@ -46,6 +46,7 @@ pub struct Report {
     pub precision: &'static str,
     pub seed: u64,
     pub stopped_because: Stopped,
+    pub target_error: Option<f64>,
     pub kaplan_yorke_dimension: Option<f64>,
     pub kaplan_yorke_error: Option<f64>,
     pub ks_entropy: Option<f64>,
@@ -103,6 +104,7 @@ impl Report {
             precision: T::NAME,
             seed,
             stopped_because: stopped,
+            target_error: args.target_error,
             kaplan_yorke_dimension: dimension.ok(),
             kaplan_yorke_error: spectrum.kaplan_yorke_error(),
             ks_entropy: entropy.ok(),
@@ -176,6 +178,9 @@ impl Report {
             let verdict = if check.holds { "holds" } else { "FAILS" };
             let (value, expected) = (short(check.value), short(check.expected));
             line("check", format!("{verdict}  {}: {value}, expected {expected} ({})", check.name, check.note));
+        }
+        if let (Some(target), Stopped::Steps) = (self.target_error, self.stopped_because) {
+            line("", format!("the target error {} was not reached before the last step", short(target)));
         }
         let every = if self.qr_chosen { "chosen, on average" } else { "asked for" };
         line(
