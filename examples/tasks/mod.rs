@@ -17,7 +17,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
 
-pub use lesson::{figure, quick};
+pub use lesson::{figure, quick, write_figure};
 
 /// How one model is trained on one task.
 pub struct Plan {

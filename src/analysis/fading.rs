@@ -4,8 +4,8 @@ use super::horizon::{BackwardNorms, BackwardOptions, backward_norms};
 use super::{Drive, Run, SingularValues, SpectrumOptions, Stepped, singular_values};
 use crate::{Real, Result};
 
-/// Singular values take the cube of the dimensions in time at every lag.
-const MOST_DIMENSIONS: usize = 512;
+/// States of more dimensions have no singular values told: they take the cube of the dimensions in time at every lag.
+pub const MOST_DIMENSIONS: usize = 512;
 
 /// Gradients by lag.
 #[derive(Clone, Debug, PartialEq)]
