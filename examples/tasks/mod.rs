@@ -17,6 +17,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
 
+#[allow(unused_imports, reason = "each example uses its part")]
 pub use lesson::{figure, quick, write_figure};
 
 /// How one model is trained on one task.

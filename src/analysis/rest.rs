@@ -16,6 +16,9 @@ const SAME: f64 = 1e-6;
 /// An eigenvalue this near to the border between growth and decay lies on it.
 const ON_BORDER: f64 = 1e-9;
 
+/// When the motion is asked whether it changes with time, from the moment that is held still on.
+const MOMENTS: [f64; 4] = [0.0, 0.37, 1.3, 2.9];
+
 /// What rest means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Law {
@@ -225,18 +228,22 @@ impl<'a> Resting<'a> {
     }
 
     /// Whether the motion at a state changes with the time or the inputs that are held still: what rests then rests for a
-    /// moment only.
+    /// moment only. Asked at some moments, as a forcing stands still at its own turning points.
     pub fn changes_with_time(&self, state: &[f64]) -> bool {
         let (component, dim) = (self.component, self.component.out_dim());
         if self.beside.is_empty() || state.len() != dim {
             return false;
         }
-        let arguments: Vec<f64> = state.iter().chain(&self.beside).copied().collect();
+        let rows = component.in_dim();
         let (mut out, mut slab) = (vec![0.0; dim], vec![0.0; component.slab_len()]);
-        let (u, value, kept) = (Block::new(&arguments, 1), BlockMut::new(&mut out, 1), BlockMut::new(&mut slab, 1));
-        component.linearize(self.params, u, value, kept, &mut vec![0.0; component.scratch_len()]);
-        let rows = jacobian(component, self.params, Block::new(&slab, 1), arguments.len());
-        rows.chunks_exact(arguments.len()).any(|row| row[dim..].iter().any(|x| *x != 0.0))
+        let mut scratch = vec![0.0; component.scratch_len()];
+        MOMENTS.into_iter().any(|after| {
+            let arguments: Vec<f64> = state.iter().copied().chain(self.beside.iter().map(|x| x + after)).collect();
+            let (value, kept) = (BlockMut::new(&mut out, 1), BlockMut::new(&mut slab, 1));
+            component.linearize(self.params, Block::new(&arguments, 1), value, kept, &mut scratch);
+            let matrix = jacobian(component, self.params, Block::new(&slab, 1), rows);
+            matrix.chunks_exact(rows).any(|row| row[dim..].iter().any(|x| *x != 0.0))
+        })
     }
 
     /// What does not rest, `f(y)` or `g(g(…y)) − y`, and its Jacobian.
@@ -465,7 +472,7 @@ mod tests {
         }
         assert!(resting.motion(&[0.0]).is_err());
         let forced = built("duffing", &[]);
-        let resting = Resting::flow(forced.field().unwrap(), &forced.params, 0.3).unwrap();
+        let resting = Resting::flow(forced.field().unwrap(), &forced.params, 0.0).unwrap();
         assert!(resting.changes_with_time(&forced.start));
     }
 

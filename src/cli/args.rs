@@ -229,7 +229,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     pub set: Vec<String>,
     /// The folder of a fit, instead of a system
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["system", "set"], value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["system", "set", "section"], value_hint = ValueHint::DirPath)]
     pub model: Option<PathBuf>,
     /// The series whose first known start a fitted model is followed from [default: the first]
     #[arg(long, value_name = "NAME", requires = "model")]
@@ -252,14 +252,22 @@ pub struct SimulateArgs {
     /// The two components of the portrait [default: the first two]
     #[arg(long, value_name = "X,Y", value_delimiter = ',', requires = "portrait")]
     pub plane: Option<Vec<String>>,
-    /// Keep where the trajectory of a flow passes a value of a component, from the first time asked for on: a Poincaré section
-    #[arg(long, value_name = "COMPONENT=VALUE", allow_hyphen_values = true, conflicts_with = "model", value_parser = cut)]
+    #[command(flatten)]
+    pub cut: SectionArgs,
+    #[command(flatten)]
+    pub solver: SolverArgs,
+}
+
+/// A Poincaré section.
+#[derive(Args, Clone, Debug)]
+pub struct SectionArgs {
+    /// Where a flow passes a value of a component: the passages are kept (simulate: from the first time asked for on), or
+    /// sampled (sweep)
+    #[arg(long, value_name = "COMPONENT=VALUE", allow_hyphen_values = true, value_parser = cut)]
     pub section: Option<(String, f64)>,
     /// Which passages count
     #[arg(long, value_enum, default_value_t = Passages::Rising, requires = "section")]
     pub crossing: Passages,
-    #[command(flatten)]
-    pub solver: SolverArgs,
 }
 
 /// Ways to pass a value.
@@ -414,7 +422,8 @@ pub struct SourceArgs {
 
 /// Scans a parameter of a named system: at each value the Lyapunov exponents and samples of the attractor.
 ///
-/// A map's samples are its states one after another, a flow's the local maxima of one component. Values are measured
+/// A map's samples are its states one after another, a flow's the local maxima of one component, or that component where the
+/// flow passes through a plane (--section). Values are measured
 /// each by itself, from the same start, over all threads. Where a run fails the exponents are NaN and a reason stands
 /// beside them.
 ///
@@ -426,7 +435,8 @@ pub struct SourceArgs {
 Examples, from the repository's root:
   flowmap sweep --system logistic --over r=2.5:4:10000
   flowmap sweep --system henon --over a=1:1.4:400 --show y
-  flowmap sweep --system lorenz63 --over rho=20:250:400 --show z")]
+  flowmap sweep --system lorenz63 --over rho=20:250:400 --show z
+  flowmap sweep --system rossler --over c=2:6:400 --section y=0 --crossing falling")]
 pub struct SweepArgs {
     /// The system; `flowmap systems` lists them
     #[arg(long, value_name = "NAME")]
@@ -461,6 +471,8 @@ pub struct SweepArgs {
     /// The component that is sampled [default: the first]
     #[arg(long, value_name = "COMPONENT")]
     pub show: Option<String>,
+    #[command(flatten)]
+    pub cut: SectionArgs,
     /// Go on from the checkpoint of a sweep that was stopped, with the same options
     #[arg(long)]
     pub resume: bool,

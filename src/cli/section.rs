@@ -1,6 +1,6 @@
 //! `flowmap simulate --section`: where a flow's trajectory passes a value of a component.
 
-use super::args::{Passages, SimulateArgs};
+use super::args::{Passages, SectionArgs};
 use super::{figures, tables};
 use crate::analysis::section::{Plane, Section};
 use crate::dynamics::Crossing;
@@ -17,7 +17,7 @@ pub const FILES: [&str; 2] = ["section.csv", "section.svg"];
 ///
 /// # Errors
 /// If there is no such component, or the system is no flow.
-pub fn plane(args: &SimulateArgs, instance: &Instance) -> Result<Option<Plane>> {
+pub fn plane(args: &SectionArgs, instance: &Instance) -> Result<Option<Plane>> {
     let Some((component, value)) = &args.section else { return Ok(None) };
     let name = instance.system.name;
     if instance.system.kind != Kind::Flow {

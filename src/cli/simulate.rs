@@ -99,7 +99,7 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
         let what = format!("{} rows of {} components are too many", times.len(), instance.dim());
         return Err(Error::config(what, "ask for fewer times"));
     }
-    let plane = section::plane(args, &instance)?;
+    let plane = section::plane(&args.cut, &instance)?;
     let cut = plane.as_ref().map(|plane| Ok((plane, way.options(&instance)?))).transpose()?;
     let portrait =
         args.portrait.then(|| Portrait::of(&instance, args.plane.as_ref(), start_time, &start)).transpose()?;
@@ -143,7 +143,7 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     if let Some(found) = &rest {
         console.say(format_args!("{:<8} {}", "rest", portrait::in_words(found)));
     }
-    if let (Some(passages), Some((component, value))) = (passages, &args.section) {
+    if let (Some(passages), Some((component, value))) = (passages, &args.cut.section) {
         console.say(format_args!("{:<8} {passages} passages through {component} = {}", "section", short(*value)));
     }
     console.say(format_args!("{:<8} {rows} rows{part}, in {}", "files", out.display()));

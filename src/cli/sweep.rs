@@ -2,14 +2,16 @@
 
 use super::args::{Common, SweepArgs};
 use super::console::{Console, short};
+use super::sources::forward;
 use super::sources::system::Stepping;
-use super::{figures, interrupt, simulate, tables};
+use super::{figures, interrupt, section, simulate, tables};
 use crate::analysis::SpectrumOptions;
-use crate::analysis::sweep::{Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
+use crate::analysis::sweep::{Cut, Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
 use crate::dynamics::systems::{Instance, Kind};
 use crate::io::{OutputFolder, json, tensors};
 use crate::plot::SweepFigure;
 use crate::series::grid::spread;
+use crate::solve;
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -59,12 +61,15 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     let begun = Instant::now();
     let (parameter, [from, to], count) = (&args.over.0, args.over.1, args.over.2);
     let values = values(args)?;
+    forward(args.step)?;
     let first = at(from, args, common)?;
     let start = simulate::start(args.start.as_ref(), &first)?;
     let stepping = Stepping::of(&first, args.method.as_deref(), args.step)?;
     let stepped = stepping.stepped();
     let dim = stepped.dim();
     let options = options(args, common, &first)?;
+    let plane = section::plane(&args.cut, &first)?;
+    let method = plane.as_ref().map(|_| solve::method(stepping.method)).transpose()?;
     let exponents = options.spectrum.exponents.unwrap_or(dim);
     if exponents == 0 || exponents > dim {
         let what = format!("{exponents} exponents are asked for of a system with {dim} dimensions");
@@ -85,12 +90,17 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
         others.map(|(p, &value)| (p.name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into();
     let settings = json!({
         "source": source, "options": format!("{options:?}"), "over": [json!(parameter), json!(from), json!(to), json!(count)],
+        "section": format!("{plane:?}"),
     })
     .to_string();
     let mut sweep = Sweep::new(values, exponents, |value| {
         let instance = at(value, args, common)?;
         let stepping = Stepping::of(&instance, args.method.as_deref(), args.step)?;
-        SweepPoint::measure(&stepping.stepped(), &start, &options)
+        let cut = match (&plane, method) {
+            (Some(plane), Some(method)) => Some(Cut { plane, field: instance.field()?, method }),
+            _ => None,
+        };
+        SweepPoint::measure(&stepping.stepped(), &start, &options, cut.as_ref())
     });
     let out = common.out.clone().unwrap_or_else(|| "out/sweep".into());
     if args.resume {
@@ -106,7 +116,11 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     let points = sweep.points();
     let values = &sweep.values()[..points.len()];
     let shown = &first.labels[options.component];
-    let sampled = if options.sampled == Sampled::Maxima { format!("maxima of {shown}") } else { shown.clone() };
+    let sampled = match (&args.cut.section, options.sampled) {
+        (Some((component, value)), _) => format!("{shown} at {component} = {}", short(*value)),
+        (None, Sampled::Maxima) => format!("maxima of {shown}"),
+        (None, Sampled::Steps) => shown.clone(),
+    };
     let leading = values.iter().zip(points).filter_map(|(&value, point)| Some((value, *point.exponents.first()?)));
     let largest = leading.filter(|(_, x)| x.is_finite()).max_by(|a, b| a.1.total_cmp(&b.1));
     let report = Report {

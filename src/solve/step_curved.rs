@@ -5,7 +5,7 @@
 
 use super::StepMap;
 use crate::Real;
-use crate::dynamics::{Bend, Component, Curved, apart, side_by_side};
+use crate::dynamics::{Bend, Curved, apart, side_by_side};
 use crate::linalg::{Block, BlockMut};
 
 /// What a stage keeps a lane: its arguments, then what the field does. Only fields that offer second derivatives come here.
@@ -109,7 +109,7 @@ impl<T: Real> Curved<T> for StepMap<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::{Field, testkit};
+    use crate::dynamics::{Component, Field, testkit};
     use crate::nn::{Activation, Mlp, fan_in_uniform};
     use crate::solve::{DOPRI5, EULER, HEUN, RK4, VERLET};
     use rand::SeedableRng;
