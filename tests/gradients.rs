@@ -154,6 +154,7 @@ fn wrong_options_end_with_code_two_and_write_nothing() {
         (&[&net[..], &["--lags", "401"]].concat(), "there are inputs for 400"),
         (&[&net[..], &["--warmup", "400"]].concat(), "there are inputs for 0"),
         (&["--model", "missing"], "missing"),
+        (&[&net[..], &["--steps", "0"]].concat(), "at least one lag"),
     ] {
         let run = flowmap(&folder).arg("gradients").args(options).args(["--out", "grad"]).assert().code(2);
         assert!(message(&run).contains(said), "{options:?}: {}", message(&run));

@@ -94,6 +94,8 @@ fn what_cannot_be_used_is_refused_with_nothing_written() {
         (&[&logistic[..], &["--over", "r=1:2"]].concat(), "KEY=FROM:TO:COUNT"),
         (&[&logistic[..], &["--over", "r=2:1:5"]].concat(), "give FROM below TO"),
         (&[&logistic[..], &["--over", "r=1:inf:5"]].concat(), "give FROM below TO"),
+        (&[&logistic[..], &["--over", "r=-1e308:1e308:5"]].concat(), "give FROM below TO"),
+        (&[&logistic[..], &["--over", "r=1:2:5", "--steps", "18446744073709551615"]].concat(), "take fewer"),
         (&[&logistic[..], &["--over", "r=1:2:1"]].concat(), "ask for 2 to"),
         (&[&logistic[..], &["--over", "r=1:2:100000000"]].concat(), "ask for 2 to"),
         (&[&logistic[..], &["--over", "r=1:1.000000000000001:50"]].concat(), "closer than numbers are"),

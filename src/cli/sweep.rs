@@ -5,8 +5,8 @@ use super::console::{Console, short};
 use super::sources::forward;
 use super::sources::system::Stepping;
 use super::{figures, interrupt, section, simulate, tables};
-use crate::analysis::SpectrumOptions;
 use crate::analysis::sweep::{Cut, Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
+use crate::analysis::{Run, SpectrumOptions};
 use crate::dynamics::systems::{Instance, Kind};
 use crate::io::{OutputFolder, json, tensors};
 use crate::plot::SweepFigure;
@@ -78,6 +78,8 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     if args.steps == 0 {
         return Err(Error::config("no step is counted", "give --steps of at least 1"));
     }
+    // What no value could be measured with is told before any is.
+    Run::new(&stepped, std::slice::from_ref(&start), options.spectrum.clone())?;
     if count.saturating_mul(exponents.saturating_mul(3).saturating_add(args.samples)) > MOST_CELLS {
         let what = format!("{count} values with {} samples are too many numbers", args.samples);
         return Err(Error::config(what, "ask for fewer values or fewer --samples"));
@@ -180,15 +182,16 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
 
 fn values(args: &SweepArgs) -> Result<Vec<f64>> {
     let (_, [from, to], count) = args.over;
-    if !(from.is_finite() && to.is_finite() && from < to) {
-        return Err(Error::config(format!("the values from {from} to {to} are no span"), "give FROM below TO"));
+    if !(from < to && (to - from).is_finite()) {
+        let what = format!("the values from {} to {} are no span", short(from), short(to));
+        return Err(Error::config(what, "give FROM below TO, both finite"));
     }
     if !(2..=MOST_CELLS).contains(&count) {
         return Err(Error::config(format!("{count} values are asked for"), format!("ask for 2 to {MOST_CELLS}")));
     }
     let values = spread(from, to, count);
     if values.windows(2).any(|pair| pair[0] >= pair[1]) {
-        let what = format!("{count} values between {from} and {to} are closer than numbers are");
+        let what = format!("{count} values between {} and {} are closer than numbers are", short(from), short(to));
         return Err(Error::config(what, "ask for fewer"));
     }
     Ok(values)
