@@ -83,6 +83,7 @@ fn what_has_no_plane_no_rest_or_no_passages_is_refused_and_nothing_is_written() 
         (&["--system", "lorenz63", "--plane", "x,y"], "--portrait"),
         (&["--system", "lorenz63", "--section", "q=1"], "no component `q`"),
         (&["--system", "lorenz63", "--section", "x=inf"], "finite"),
+        (&["--system", "lorenz63", "--section", "x=0", "--at", "5:5:1"], "span of times"),
         (&["--system", "lorenz63", "--section", "x"], "COMPONENT=VALUE"),
         (&["--system", "lorenz63", "--crossing", "either"], "--section"),
         (&["--system", "henon", "--section", "x=0"], "steps over planes"),
@@ -92,6 +93,10 @@ fn what_has_no_plane_no_rest_or_no_passages_is_refused_and_nothing_is_written() 
         assert!(message(&run).contains(expected), "{args:?}: {}", message(&run));
         assert!(!folder.path("out").exists());
     }
+    // What runs away is searched around as far as it goes.
+    let far = ["--system", "henon", "--start", "5,5", "--at", "0:50:1", "--portrait"];
+    flowmap(&folder).arg("simulate").args(far).assert().code(1);
+    assert_eq!(table(&folder, "rest.csv").1.len(), 2);
     // Where nothing passes the table is empty and says so.
     let found = simulate(&folder, &["--system", "lorenz63", "--section", "z=1000"]);
     assert_eq!((&found["passages"], table(&folder, "section.csv").1.len()), (&Value::from(0), 0));

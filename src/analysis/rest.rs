@@ -326,9 +326,10 @@ impl<'a> Resting<'a> {
 }
 
 /// Starts for a search: half of them from along a trajectory, `states` one after another of `dim` components, half drawn by
-/// the seed from the box that holds it, widened by half its sides.
+/// the seed from the box that holds it, widened by half its sides. States that have run away beyond 1e100 are left out.
 pub fn around(states: &[f64], dim: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
-    let rows: Vec<&[f64]> = states.chunks_exact(dim.max(1)).collect();
+    let bounded = |row: &&[f64]| row.iter().all(|x| x.abs() < 1e100);
+    let rows: Vec<&[f64]> = states.chunks_exact(dim.max(1)).filter(bounded).collect();
     if rows.is_empty() {
         return Vec::new();
     }

@@ -100,6 +100,10 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
         return Err(Error::config(what, "ask for fewer times"));
     }
     let plane = section::plane(&args.cut, &instance)?;
+    let span = [times.first(), times.last()].map(|time| time.copied().unwrap_or(start_time));
+    if plane.is_some() && span[0] >= span[1] {
+        return Err(Error::config("--section is asked for at a single time", "ask for a span of times"));
+    }
     let cut = plane.as_ref().map(|plane| Ok((plane, way.options(&instance)?))).transpose()?;
     let portrait =
         args.portrait.then(|| Portrait::of(&instance, args.plane.as_ref(), start_time, &start)).transpose()?;
@@ -125,7 +129,6 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     let from = [&start, states].concat();
     let rest = portrait.map(|portrait| portrait.write(&folder, &instance, &from, seed)).transpose()?;
     let whole = report.failure.is_none();
-    let span = [times.first(), times.last()].map(|time| time.copied().unwrap_or(start_time));
     let passages = cut
         .filter(|_| whole)
         .map(|(plane, options)| section::write(&folder, &instance, plane, (start_time, &start), span, options));
