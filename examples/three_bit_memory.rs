@@ -24,6 +24,8 @@ const BITS: usize = 3;
 /// Probability of a pulse on an input at a step.
 const PULSES: f64 = 0.1;
 const STEPS: usize = 40;
+/// Starts of the search.
+const STARTS: usize = 2000;
 
 /// Pulses on every input at the first step, then now and then; each input's last one is asked for at every step.
 fn draw(steps: usize, rng: &mut ChaCha8Rng) -> Example<f32> {
@@ -95,10 +97,9 @@ pub fn measure(units: usize, budget: usize) -> Result<Memory> {
     let head = params.split_off(layers.param_count::<f32>());
     let mut memory = Memory { error: learned.last(), found: Found::default(), cell: layers.cell(0), params, head };
     let visited = memory.follow(&vec![0.0; units], &pulses(300, &mut rng));
-    let starts: Vec<Vec<f64>> = (0..400)
+    let starts: Vec<Vec<f64>> = (0..STARTS)
         .map(|k| {
-            let some: Vec<&Vec<f64>> =
-                (0..1 << (k % 4)).map(|_| &visited[rng.random_range(1..visited.len())]).collect();
+            let some: Vec<&Vec<f64>> = (0..=k % 4).map(|_| &visited[rng.random_range(1..visited.len())]).collect();
             (0..units).map(|i| some.iter().map(|state| state[i]).sum::<f64>() / some.len() as f64).collect()
         })
         .collect();
@@ -147,7 +148,7 @@ fn portrait(memory: &Memory) -> Result<PortraitFigure> {
             Line::solid(*name, way.iter().map(|at| at[0]).collect(), way.iter().map(|at| at[up]).collect()).look(*look)
         });
         let points = memory.found.points.iter().map(|point| {
-            let name = if point.nature.attracts() { signs(&memory.word(&point.state)?) } else { String::new() };
+            let name = if point.nature.attracts() { digits(&memory.word(&point.state)?) } else { String::new() };
             let at = place(&point.state);
             Ok(PortraitPoint { at: [at[0], at[up]], nature: point.nature, name })
         });
@@ -162,12 +163,12 @@ fn portrait(memory: &Memory) -> Result<PortraitFigure> {
     Ok(PortraitFigure {
         title: "Where a GRU keeps three bits".into(),
         panels: vec![panel(1)?, panel(2)?],
-        remarks: vec!["signs: the word that is read out there".into()],
+        remarks: vec!["digits: the word that is read out there".into()],
     })
 }
 
-fn signs(word: &[f64; BITS]) -> String {
-    word.iter().map(|bit| if *bit > 0.0 { '+' } else { '−' }).collect()
+fn digits(word: &[f64; BITS]) -> String {
+    word.iter().map(|bit| if *bit > 0.0 { '1' } else { '0' }).collect()
 }
 
 fn main() -> Result<()> {
