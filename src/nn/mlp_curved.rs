@@ -94,7 +94,7 @@ impl<T: Real> Curved<T> for Mlp {
                     let own = own.row(k);
                     own.iter_mut().zip(bar).for_each(|(own, &bar)| *own = slope[k] * bar);
                     let bent = bar.iter().zip(along.row(k)).fold(T::zero(), |sum, (&bar, &dp)| sum + bar * dp);
-                    own[lanes] = own[lanes] + curvature[k] * bent;
+                    own[lanes] += curvature[k] * bent;
                 }
             }
             let to = if i == 0 { &mut *bars.data } else { &mut bar[..layer.inner * group] };
