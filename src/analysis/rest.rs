@@ -4,6 +4,8 @@ use crate::dynamics::{Component, Field, jacobian};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Result};
 use nalgebra::{Complex, DMatrix, DVector, Schur};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// Steps of the search before it is given up.
 const MOST_STEPS: usize = 200;
@@ -13,6 +15,9 @@ const AT_REST: f64 = 1e-9;
 const SAME: f64 = 1e-6;
 /// An eigenvalue this near to the border between growth and decay lies on it.
 const ON_BORDER: f64 = 1e-9;
+
+/// When the motion is asked whether it changes with time, from the moment that is held still on.
+const MOMENTS: [f64; 4] = [0.0, 0.37, 1.3, 2.9];
 
 /// What rest means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +59,10 @@ pub enum Nature {
 }
 
 impl Nature {
+    /// All there are.
+    pub const ALL: [Self; 6] =
+        [Self::StableNode, Self::StableFocus, Self::UnstableNode, Self::UnstableFocus, Self::Saddle, Self::Marginal];
+
     /// In words.
     pub fn name(self) -> &'static str {
         match self {
@@ -202,6 +211,41 @@ impl<'a> Resting<'a> {
         Some(RestPoint { state: state.to_vec(), residual: residual.norm(), eigenvalues, nature })
     }
 
+    /// What rest means here.
+    pub fn law(&self) -> Law {
+        self.law
+    }
+
+    /// The motion at a state: its derivative, or the way that a period goes from there.
+    ///
+    /// # Errors
+    /// If the state has other components.
+    pub fn motion(&self, state: &[f64]) -> Result<Vec<f64>> {
+        if state.len() != self.component.out_dim() {
+            return Err(Error::shape("a state", self.component.out_dim(), state.len()));
+        }
+        Ok(self.linearize(state).0.as_slice().to_vec())
+    }
+
+    /// Whether the motion at a state changes with the time or the inputs that are held still: what rests then rests for a
+    /// moment only. Asked at some moments, as a forcing stands still at its own turning points.
+    pub fn changes_with_time(&self, state: &[f64]) -> bool {
+        let (component, dim) = (self.component, self.component.out_dim());
+        if self.beside.is_empty() || state.len() != dim {
+            return false;
+        }
+        let rows = component.in_dim();
+        let (mut out, mut slab) = (vec![0.0; dim], vec![0.0; component.slab_len()]);
+        let mut scratch = vec![0.0; component.scratch_len()];
+        MOMENTS.into_iter().any(|after| {
+            let arguments: Vec<f64> = state.iter().copied().chain(self.beside.iter().map(|x| x + after)).collect();
+            let (value, kept) = (BlockMut::new(&mut out, 1), BlockMut::new(&mut slab, 1));
+            component.linearize(self.params, Block::new(&arguments, 1), value, kept, &mut scratch);
+            let matrix = jacobian(component, self.params, Block::new(&slab, 1), rows);
+            matrix.chunks_exact(rows).any(|row| row[dim..].iter().any(|x| *x != 0.0))
+        })
+    }
+
     /// What does not rest, `f(y)` or `g(g(…y)) − y`, and its Jacobian.
     fn linearize(&self, state: &[f64]) -> (DVector<f64>, DMatrix<f64>) {
         let dim = state.len();
@@ -281,6 +325,27 @@ impl<'a> Resting<'a> {
     }
 }
 
+/// Starts for a search: half of them from along a trajectory, `states` one after another of `dim` components, half drawn by
+/// the seed from the box that holds it, widened by half its sides. States that have run away beyond 1e100 are left out.
+pub fn around(states: &[f64], dim: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
+    let bounded = |row: &&[f64]| row.iter().all(|x| x.abs() < 1e100);
+    let rows: Vec<&[f64]> = states.chunks_exact(dim.max(1)).filter(bounded).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let along = (count / 2).min(rows.len());
+    let mut starts: Vec<Vec<f64>> = (1..=along).map(|k| rows[k * rows.len() / along - 1].to_vec()).collect();
+    let side = |i: usize| {
+        let column = || rows.iter().map(|row| row[i]);
+        let (low, high) = (column().fold(f64::INFINITY, f64::min), column().fold(f64::NEG_INFINITY, f64::max));
+        (low, (high - low).max(1e-3 * (1.0 + low.abs())))
+    };
+    let sides: Vec<(f64, f64)> = (0..dim).map(side).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    starts.resize_with(count, || sides.iter().map(|(low, size)| low + size * rng.random_range(-0.5..1.5)).collect());
+    starts
+}
+
 /// Eigenvalues of a real matrix in no particular order; none if it is not finite or they are not found.
 pub fn eigenvalues(matrix: DMatrix<f64>) -> Option<Vec<Complex<f64>>> {
     if matrix.iter().any(|x| !x.is_finite()) {
@@ -300,14 +365,12 @@ fn apart(a: &[f64], b: &[f64]) -> bool {
 mod tests {
     use super::*;
     use crate::dynamics::systems::{Instance, Settings, system};
-    use rand::{RngExt, SeedableRng};
-    use rand_chacha::ChaCha8Rng;
 
     fn built(name: &str, set: &[&str]) -> Instance {
         system(name).unwrap().build(&Settings::parse(set).unwrap()).unwrap()
     }
 
-    fn around(dim: usize, size: f64, count: usize) -> Vec<Vec<f64>> {
+    fn boxed(dim: usize, size: f64, count: usize) -> Vec<Vec<f64>> {
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         (0..count).map(|_| (0..dim).map(|_| rng.random_range(-size..size)).collect()).collect()
     }
@@ -326,7 +389,7 @@ mod tests {
         let henon = built("henon", &[]);
         let (a, b) = (1.4f64, 0.3f64);
         let resting = Resting::map(&*henon.component, &henon.params, &[0.0], 1).unwrap();
-        let found = resting.search(&around(2, 2.0, 20)).unwrap();
+        let found = resting.search(&boxed(2, 2.0, 20)).unwrap();
         assert_eq!((found.points.len(), found.failed), (2, 0), "{found:?}");
         for sign in [1.0, -1.0] {
             let x = (-(1.0 - b) + sign * ((1.0 - b).powi(2) + 4.0 * a).sqrt()) / (2.0 * a);
@@ -342,7 +405,7 @@ mod tests {
         let lorenz = built("lorenz63", &[]);
         let (sigma, rho, beta) = (10.0f64, 28.0f64, 8.0f64 / 3.0);
         let resting = Resting::flow(lorenz.field().unwrap(), &lorenz.params, 0.0).unwrap();
-        let found = resting.search(&around(3, 30.0, 40)).unwrap();
+        let found = resting.search(&boxed(3, 30.0, 40)).unwrap();
         assert_eq!((found.points.len(), found.failed), (3, 0), "{found:?}");
         let root = ((sigma + 1.0).powi(2) + 4.0 * sigma * (rho - 1.0)).sqrt();
         let origin = found.points.iter().find(|p| p.state[0].abs() < 1e-9).unwrap();
@@ -366,7 +429,7 @@ mod tests {
     fn periodic_orbits_of_the_logistic_map_have_the_multipliers_of_the_closed_form() {
         let map = built("logistic", &["r=3.2"]);
         let resting = Resting::map(&*map.component, &map.params, &[0.0], 2).unwrap();
-        let found = resting.search(&around(1, 1.0, 40)).unwrap();
+        let found = resting.search(&boxed(1, 1.0, 40)).unwrap();
         let orbit: Vec<_> = found.points.iter().filter(|p| p.nature.attracts()).collect();
         assert_eq!(orbit.len(), 2, "{found:?}");
         // r² − 2r − 4 = multiplier of the 2-cycle, with its sign turned.
@@ -392,9 +455,26 @@ mod tests {
     fn where_a_flow_never_rests_its_slowest_place_is_told() {
         let rossler = built("rossler", &["c=0.1", "a=0.5", "b=0.2"]);
         let resting = Resting::flow(rossler.field().unwrap(), &rossler.params, 0.0).unwrap();
-        let found = resting.search(&around(3, 1.0, 10)).unwrap();
+        let found = resting.search(&boxed(3, 1.0, 10)).unwrap();
         assert!(found.points.is_empty() && !found.slow.is_empty(), "c² < 4ab leaves no fixed point: {found:?}");
         assert!(found.slow.iter().all(|p| p.speed > 1e-3));
+    }
+
+    #[test]
+    fn from_around_a_swinging_pendulum_it_is_found_hanging_and_upright() {
+        let pendulum = built("pendulum", &[]);
+        let resting = Resting::flow(pendulum.field().unwrap(), &pendulum.params, 0.0).unwrap();
+        assert!(!resting.changes_with_time(&pendulum.start));
+        let found = resting.search(&around(&[2.0, 0.0, 0.0, 3.0, -1.5, 0.0], 2, 60, 1)).unwrap();
+        for (angle, nature) in [(0.0, Nature::StableFocus), (std::f64::consts::PI, Nature::Saddle)] {
+            let point = found.points.iter().find(|p| (p.state[0] - angle).abs() < 1e-9).unwrap();
+            assert_eq!(point.nature, nature);
+            assert!(resting.motion(&point.state).unwrap().iter().all(|x| x.abs() < 1e-9));
+        }
+        assert!(resting.motion(&[0.0]).is_err());
+        let forced = built("duffing", &[]);
+        let resting = Resting::flow(forced.field().unwrap(), &forced.params, 0.0).unwrap();
+        assert!(resting.changes_with_time(&forced.start));
     }
 
     #[test]
