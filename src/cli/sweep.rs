@@ -92,6 +92,7 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
         others.map(|(p, &value)| (p.name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into();
     let settings = json!({
         "source": source, "options": format!("{options:?}"), "over": [json!(parameter), json!(from), json!(to), json!(count)],
+        "clock": format!("{:?}", stepped.clock),
         "section": format!("{plane:?}"),
     })
     .to_string();

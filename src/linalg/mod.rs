@@ -13,7 +13,6 @@ mod combine;
 mod constants;
 mod dispatch;
 mod elementwise;
-mod elimination;
 mod gemm;
 mod jacobi;
 pub(crate) mod lu;

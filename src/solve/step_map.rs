@@ -1,7 +1,7 @@
 //! A step of fixed length as a map: what makes a flow a discrete system.
 
-use super::Tableau;
 use super::tableau::Coefficients;
+use super::{Kind, Tableau};
 use crate::dynamics::{Component, Curved, Field, MOST_STAGES, Method, ParamSpec, Rows, Strider, Tangent};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Real, Result};
@@ -23,11 +23,20 @@ impl<'a, T: Real> StepMap<'a, T> {
     /// Steps of length `step`, backward if negative.
     ///
     /// # Errors
-    /// If the method is implicit, the field has inputs, or the step is zero or not finite.
+    /// If the method is implicit, or wants positions and momenta and the state has no such halves; if the field has inputs, or
+    /// the step is zero or not finite. Whether the field separates is the caller's to know.
     pub fn new(field: Field<'a, T>, tableau: &Tableau, step: f64) -> Result<Self> {
         tableau.check()?;
         if tableau.is_implicit() {
             return Err(Error::config(format!("{} is implicit", tableau.name), "use an ImplicitStepMap"));
+        }
+        if matches!(tableau.kind, Kind::Partitioned(_)) && !field.state_dim().is_multiple_of(2) {
+            let what = format!(
+                "{} moves positions and momenta in pairs, and the state has {} rows",
+                tableau.name,
+                field.state_dim()
+            );
+            return Err(Error::config(what, "choose a method for any system, such as rk4"));
         }
         if field.inputs.is_some() {
             return Err(Error::config("a field with inputs has no step map", "make the inputs part of the state"));

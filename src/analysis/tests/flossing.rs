@@ -245,7 +245,7 @@ fn a_neural_ode_is_trained_with_its_exponents_in_the_loss() {
         let (mut params, mut tape) = (first.clone(), FlossingTape::default());
         let mut adam = AdamW::new(params.len(), 0.0);
         let mut fit = f64::INFINITY;
-        for _ in 0..600 {
+        for step in 0..1500 {
             let found =
                 gradient(field, &params, &problem, &Options::fixed(&RK4, 0.2), &Settings::default(), |_, y, bar| {
                     bar.iter_mut().zip(y.iter().zip(&wanted)).for_each(|(bar, (y, w))| *bar = 2.0 * (y - w));
@@ -255,11 +255,12 @@ fn a_neural_ode_is_trained_with_its_exponents_in_the_loss() {
             let mut bar = found.params;
             fit = found.loss;
             tape.add(&Stepped::timed(&map, &params, 0.2), &start, &options, (-0.5, weight), &mut bar).unwrap();
-            adam.step(&mut params, &bar, 1e-2, |_| false);
+            // A rate that falls to nothing: at a constant one the last step may be in any phase of a swing.
+            adam.step(&mut params, &bar, 1e-2 * (1.0 - f64::from(step) / 1500.0), |_| false);
         }
         (fit, tape.run(&Stepped::timed(&map, &params, 0.2), &start, &options).unwrap()[0])
     };
-    let ((plain, free), (flossed, held)) = (train(0.0), train(1.0));
+    let ((plain, free), (flossed, held)) = (train(0.0), train(0.1));
     assert!(plain < 1e-3 && flossed < 1e-3, "{plain} {flossed}");
     assert!((held + 0.5).abs() < 0.05 && (free + 0.5).abs() > 0.1, "{held} {free}");
 }

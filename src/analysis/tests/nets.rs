@@ -150,6 +150,44 @@ fn eliminations_multiply_up_to_what_orthonormal_factors_give() {
 }
 
 #[test]
+fn starts_that_are_eliminated_together_have_the_bits_they_have_alone() {
+    let (units, columns) = (40, 40);
+    let (stack, params) = random_net(units, 2.0, 4);
+    let system = Stepped::map(&stack, &params);
+    let starts: Vec<Vec<f64>> = (0..3).map(|s| (0..units).map(|i| ((i + 7 * s) as f64).sin()).collect()).collect();
+    let walked = |starts: &[Vec<f64>], first: usize| {
+        let mut walk = Walk::new(&system, starts, first, columns, Frame::Random, 5).unwrap();
+        for _ in 0..5 {
+            walk.advance(2);
+            walk.eliminate();
+        }
+        (walk.frame().data.to_vec(), walk.factors().diagonal().to_vec())
+    };
+    let together = walked(&starts, 0);
+    for (s, start) in starts.iter().enumerate() {
+        let alone = walked(std::slice::from_ref(start), s);
+        assert!(together.0.iter().skip(s).step_by(3).eq(&alone.0) && together.1.iter().skip(s).step_by(3).eq(&alone.1));
+    }
+}
+
+#[test]
+fn walks_refuse_what_does_not_fit_and_end_where_inputs_end() {
+    let cell = Cell::rnn(3, 2);
+    let params = vec![0.1; Component::<f64>::param_count(&cell)];
+    let rows = [0.5; 2 * 4];
+    let start = [vec![0.0; 3]];
+    let walk = |params: &[f64], rows: &[f64]| {
+        let system = Stepped::map(&cell, params).driven(Drive::Sequences(vec![rows]));
+        let mut walk = Walk::new(&system, &start, 0, 2, Frame::Random, 1).map_err(|error| error.to_string())?;
+        walk.advance(9);
+        Ok::<u64, String>(walk.step())
+    };
+    assert_eq!(walk(&params, &rows), Ok(4));
+    assert!(walk(&params[1..], &rows).unwrap_err().contains("parameters of the map"));
+    assert!(walk(&params, &rows[1..]).unwrap_err().contains("inputs of a map"));
+}
+
+#[test]
 fn what_saturation_hides_is_marked() {
     let (stack, params) = random_net(60, 30.0, 2);
     let spectrum = autonomous(&stack, &params, SpectrumOptions::new(50, 300));

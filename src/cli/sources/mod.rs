@@ -27,6 +27,8 @@ pub struct Subject<'a, T: Real> {
     /// Rows of the state that a loss sees.
     pub outputs: Range<usize>,
     /// Sum rules, the best first.
+    /// Whether rates are those of time, not of steps.
+    pub per_time: bool,
     pub rules: Vec<SumRule<'a, T>>,
     pub sum: Option<f64>,
     /// Exponents known to be 0 while the state moves.
@@ -42,10 +44,9 @@ pub struct Usual {
     pub exponents: Option<usize>,
 }
 
-/// The unit of rates of a subject whose step takes so long.
+/// The unit of a subject's rates.
 pub fn unit<T: Real>(subject: &Subject<T>) -> &'static str {
-    let per_time = subject.stepped.clock.step != 1.0 || subject.source["kind"] == "flow";
-    if per_time { "nats per unit of time" } else { "nats per step" }
+    if subject.per_time { "nats per unit of time" } else { "nats per step" }
 }
 
 /// What a command does with its source.

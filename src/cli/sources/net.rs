@@ -104,6 +104,7 @@ pub fn measure<T: Real, M: Measure>(
         starts,
         source,
         title,
+        per_time: false,
         usual: Usual { warmup: if driven { 0 } else { WARMUP }, steps: STEPS, exponents: None },
         rules,
         sum: None,

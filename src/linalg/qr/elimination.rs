@@ -1,10 +1,10 @@
 //! Frames made well-conditioned by elimination, where no orthonormal columns are needed.
 
-use super::Aligned;
-use super::dispatch::{Kernel, dispatch};
-use super::tile::{Product, Start};
-use super::vector::Vector;
 use crate::Real;
+use crate::linalg::Aligned;
+use crate::linalg::dispatch::{Kernel, dispatch};
+use crate::linalg::tile::{Product, Start};
+use crate::linalg::vector::Vector;
 
 /// Columns that are eliminated together before the rest of the frame hears of it.
 const PANEL: usize = 32;
@@ -54,11 +54,15 @@ impl<T: Real> Elimination<T> {
         }
     }
 
-    /// Replaces the frame, `dim × columns` row after row, by `X`; or leaves it alone and returns `false` where a pivot is
-    /// less than `noise` of its column, or not finite.
-    pub fn factor(&mut self, frame: &mut [T], noise: T) -> bool {
+    /// Replaces frame `f` of `frames` side by side, laid out as for [`Qr::factor`](super::Qr::factor), by `X`; or leaves it
+    /// alone and returns `false` where a pivot is less than `noise` of its column, or not finite.
+    pub fn factor(&mut self, frame: &mut [T], (frames, f): (usize, usize), noise: T) -> bool {
         let columns = self.columns;
-        self.work.copy_from_slice(frame);
+        if frames == 1 {
+            self.work.copy_from_slice(frame);
+        } else {
+            self.work.iter_mut().zip(frame.iter().skip(f).step_by(frames)).for_each(|(to, &x)| *to = x);
+        }
         self.rows.iter_mut().enumerate().for_each(|(at, row)| *row = at);
         for first in (0..columns).step_by(PANEL) {
             if !self.panel(first, PANEL.min(columns - first)) {
@@ -72,13 +76,16 @@ impl<T: Real> Elimination<T> {
             return false;
         }
         for (at, (&row, from)) in self.rows.iter().zip(self.work.chunks_exact(columns)).enumerate() {
-            let to = &mut frame[row * columns..][..columns];
+            let to = &mut frame[row * columns * frames..][..columns * frames];
             let known = at.min(columns);
             let signed = from[..known].iter().zip(&self.signs).map(|(&x, &sign)| x * sign);
-            to[..known].iter_mut().zip(signed).for_each(|(to, x)| *to = x);
-            if at < columns {
-                to[at] = self.signs[at];
-                to[at + 1..].fill(T::zero());
+            let pivot = self.signs.get(at).copied();
+            let behind = std::iter::repeat_n(T::zero(), (columns - known).saturating_sub(1));
+            let whole = signed.chain(pivot).chain(behind);
+            if frames == 1 {
+                to.iter_mut().zip(whole).for_each(|(to, x)| *to = x);
+            } else {
+                to.iter_mut().skip(f).step_by(frames).zip(whole).for_each(|(to, x)| *to = x);
             }
         }
         true
@@ -300,7 +307,7 @@ mod tests {
             let before = frame(dim, columns, seed);
             let mut after = before.clone();
             let mut room = Elimination::new(dim, columns);
-            prop_assume!(room.factor(&mut after, 1e-10));
+            prop_assume!(room.factor(&mut after, (1, 0), 1e-10));
             let upper = |i: usize, j: usize| if i <= j { room.signs[i] * room.work[i * columns + j] } else { 0.0 };
             for i in 0..dim {
                 for j in 0..columns {
@@ -327,7 +334,7 @@ mod tests {
                     frame[i * columns + columns - 1] = frame[i * columns] + bad;
                 }
                 let before = frame.clone();
-                assert!(!Elimination::new(dim, columns).factor(&mut frame, 1e-12), "{bad}");
+                assert!(!Elimination::new(dim, columns).factor(&mut frame, (1, 0), 1e-12), "{bad}");
                 assert!(frame.iter().zip(&before).all(|(a, b)| a.to_bits() == b.to_bits()));
             }
         }
