@@ -1,4 +1,8 @@
 //! What is known of a system before its parameters are chosen.
+//!
+//! To add one: write it as a constant [`System`] beside its kin here (`dissipative.rs` is a model) and name it in the list of
+//! `systems.rs`: tests, `systems`, `simulate`, `lyapunov`, `sweep` and the others find it there. In `parameters` the real ones
+//! come first, in the order in which the field takes them, then sizes and seeds.
 
 use super::instance::Made;
 use super::{Instance, Settings};
