@@ -14,12 +14,17 @@ mod irregular_times;
 mod order_matters;
 #[path = "../examples/steps_to_flows.rs"]
 mod steps_to_flows;
+#[path = "../examples/three_bit_memory.rs"]
+mod three_bit_memory;
 #[path = "../examples/trained_dynamics.rs"]
 mod trained_dynamics;
 #[path = "../examples/training_explodes.rs"]
 mod training_explodes;
 #[path = "../examples/vanishing_exploding.rs"]
 mod vanishing_exploding;
+
+use flowmap::analysis::rest::RestPoint;
+use nalgebra::Complex;
 
 #[test]
 fn the_pendulums_limit_under_euler_is_exact_and_measured() {
@@ -109,4 +114,27 @@ fn a_net_that_holds_a_bit_rests_in_two_places() {
     assert!(after.points.len() > 2, "a border between the two has a point of its own");
     assert!(after.exponents[0] > before.exponents[0] + 0.02 && after.exponents[0] < 0.0);
     assert!(after.norms.horizon(1e-3).lag > 1.2 * before.norms.horizon(1e-3).lag);
+}
+
+#[test]
+fn a_net_that_holds_three_bits_rests_in_eight_places_one_a_word() {
+    let memory = three_bit_memory::measure(16, 800).unwrap();
+    assert!(memory.error < 0.01, "{}", memory.error);
+    let resting: Vec<_> = memory.found.points.iter().filter(|point| point.nature.attracts()).collect();
+    assert_eq!(resting.len(), 8);
+    let mut words = Vec::new();
+    for (k, point) in resting.iter().enumerate() {
+        assert!(point.eigenvalues.iter().all(|z| z.norm() < 1.0) && point.residual < 1e-9, "{point:?}");
+        let far = |other: &Vec<f64>| other.iter().zip(&point.state).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+        assert!(resting[..k].iter().all(|other| far(&other.state) > 0.1));
+        let word = memory.word(&point.state).unwrap();
+        assert!(word.iter().all(|bit| (bit.abs() - 1.0).abs() < 0.2), "{word:?}");
+        words.push(word.map(|bit| bit > 0.0));
+    }
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words.len(), 8, "each word has a place of its own");
+    // No state leaves the cube, so the indices of all rests sum to 1 (Lefschetz): a lone one overlooked would show.
+    let index = |point: &RestPoint| point.eigenvalues.iter().map(|z| 1.0 - z).product::<Complex<f64>>().re.signum();
+    assert_eq!(memory.found.points.iter().map(index).sum::<f64>(), 1.0);
 }

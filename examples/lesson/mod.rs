@@ -8,9 +8,14 @@ pub fn quick() -> bool {
     std::env::var_os("FLOWMAP_QUICK").is_some()
 }
 
-/// Writes a figure under `out/`.
+/// Draws curves and writes them under `out/`.
+#[allow(dead_code, reason = "some lessons draw other figures")]
 pub fn figure(name: &str, title: &str, panels: Vec<LinesPanel>) -> flowmap::Result<()> {
-    let svg = lines_figure(&LinesFigure { title: title.into(), panels, remarks: Vec::new() })?;
+    write_figure(name, &lines_figure(&LinesFigure { title: title.into(), panels, remarks: Vec::new() })?)
+}
+
+/// Writes a figure under `out/`.
+pub fn write_figure(name: &str, svg: &str) -> flowmap::Result<()> {
     let path = std::path::Path::new("out").join(format!("{name}.svg"));
     std::fs::create_dir_all("out").map_err(|source| flowmap::Error::File {
         path: "out".into(),

@@ -17,7 +17,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
 
-pub use lesson::{figure, quick};
+#[allow(unused_imports, reason = "each example uses its part")]
+pub use lesson::{figure, quick, write_figure};
 
 /// How one model is trained on one task.
 pub struct Plan {

@@ -192,6 +192,14 @@ impl<'a, T: Real> Walk<'a, T> {
         self.qr.factor(&mut self.frame[..self.system.dim() * lanes]);
     }
 
+    /// Makes the frames good to go on from without making them orthonormal: their first `j` tangents span what they
+    /// spanned. Diagonals multiply up from one [`orthonormalize`](Self::orthonormalize) to the next to what they would be
+    /// had all factorisations been orthonormal, so that sums of their logarithms are the same but for rounding.
+    pub fn eliminate(&mut self) {
+        let lanes = self.columns * self.starts;
+        self.qr.eliminate(&mut self.frame[..self.system.dim() * lanes]);
+    }
+
     /// The start and component of a state that is not finite, or the start alone where only its tangents are.
     pub fn lost(&self) -> Option<(usize, Option<usize>)> {
         let state = self.state();

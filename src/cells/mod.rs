@@ -18,6 +18,7 @@ mod recurrent;
 mod run;
 mod sequence;
 mod stack;
+mod stack_curved;
 
 pub use antisymmetric::AntisymmetricRnn;
 pub use cell::{Cell, Kind};

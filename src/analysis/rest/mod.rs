@@ -7,11 +7,15 @@ mod search;
 mod tests;
 
 pub use nature::eigenvalues;
+pub use search::around;
 
 use crate::dynamics::{Component, Field, jacobian};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Result};
 use nalgebra::{Complex, DMatrix, DVector};
+
+/// When the motion is asked whether it changes with time, from the moment that is held still on.
+const MOMENTS: [f64; 4] = [0.0, 0.37, 1.3, 2.9];
 
 /// What rest means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,10 @@ pub enum Nature {
 }
 
 impl Nature {
+    /// All there are.
+    pub const ALL: [Self; 6] =
+        [Self::StableNode, Self::StableFocus, Self::UnstableNode, Self::UnstableFocus, Self::Saddle, Self::Marginal];
+
     /// In words.
     pub fn name(self) -> &'static str {
         match self {
@@ -140,6 +148,41 @@ impl<'a> Resting<'a> {
             return Err(Error::shape("inputs of a system at rest", inputs, beside.len()));
         }
         Ok(Self { component, params, beside, law })
+    }
+
+    /// What rest means here.
+    pub fn law(&self) -> Law {
+        self.law
+    }
+
+    /// The motion at a state: its derivative, or the way that a period goes from there.
+    ///
+    /// # Errors
+    /// If the state has other components.
+    pub fn motion(&self, state: &[f64]) -> Result<Vec<f64>> {
+        if state.len() != self.component.out_dim() {
+            return Err(Error::shape("a state", self.component.out_dim(), state.len()));
+        }
+        Ok(self.linearize(state).0.as_slice().to_vec())
+    }
+
+    /// Whether the motion at a state changes with the time or the inputs that are held still: what rests then rests for a
+    /// moment only. Asked at some moments, as a forcing stands still at its own turning points.
+    pub fn changes_with_time(&self, state: &[f64]) -> bool {
+        let (component, dim) = (self.component, self.component.out_dim());
+        if self.beside.is_empty() || state.len() != dim {
+            return false;
+        }
+        let rows = component.in_dim();
+        let (mut out, mut slab) = (vec![0.0; dim], vec![0.0; component.slab_len()]);
+        let mut scratch = vec![0.0; component.scratch_len()];
+        MOMENTS.into_iter().any(|after| {
+            let arguments: Vec<f64> = state.iter().copied().chain(self.beside.iter().map(|x| x + after)).collect();
+            let (value, kept) = (BlockMut::new(&mut out, 1), BlockMut::new(&mut slab, 1));
+            component.linearize(self.params, Block::new(&arguments, 1), value, kept, &mut scratch);
+            let matrix = jacobian(component, self.params, Block::new(&slab, 1), rows);
+            matrix.chunks_exact(rows).any(|row| row[dim..].iter().any(|x| *x != 0.0))
+        })
     }
 
     /// What does not rest, `f(y)` or `g(g(…y)) − y`, and its Jacobian.

@@ -4,6 +4,8 @@ use super::balanced::Balanced;
 use super::{Found, RestPoint, Resting, SlowPoint};
 use crate::{Error, Result};
 use nalgebra::{DMatrix, DVector};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// Steps of the search before it is given up.
 const MOST_STEPS: usize = 200;
@@ -158,6 +160,27 @@ impl<'s, 'a> Search<'s, 'a> {
         }
         Some((state, norm * self.unit))
     }
+}
+
+/// Starts for a search: half of them from along a trajectory, `states` one after another of `dim` components, half drawn by
+/// the seed from the box that holds it, widened by half its sides. States that have run away beyond 1e100 are left out.
+pub fn around(states: &[f64], dim: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
+    let bounded = |row: &&[f64]| row.iter().all(|x| x.abs() < 1e100);
+    let rows: Vec<&[f64]> = states.chunks_exact(dim.max(1)).filter(bounded).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let along = (count / 2).min(rows.len());
+    let mut starts: Vec<Vec<f64>> = (1..=along).map(|k| rows[k * rows.len() / along - 1].to_vec()).collect();
+    let side = |i: usize| {
+        let column = || rows.iter().map(|row| row[i]);
+        let (low, high) = (column().fold(f64::INFINITY, f64::min), column().fold(f64::NEG_INFINITY, f64::max));
+        (low, (high - low).max(1e-3 * (1.0 + low.abs())))
+    };
+    let sides: Vec<(f64, f64)> = (0..dim).map(side).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    starts.resize_with(count, || sides.iter().map(|(low, size)| low + size * rng.random_range(-0.5..1.5)).collect());
+    starts
 }
 
 /// Whether two states are not the same.

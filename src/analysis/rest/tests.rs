@@ -8,7 +8,7 @@ fn built(name: &str, set: &[&str]) -> Instance {
     system(name).unwrap().build(&Settings::parse(set).unwrap()).unwrap()
 }
 
-fn around(dim: usize, size: f64, count: usize) -> Vec<Vec<f64>> {
+fn boxed(dim: usize, size: f64, count: usize) -> Vec<Vec<f64>> {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     (0..count).map(|_| (0..dim).map(|_| rng.random_range(-size..size)).collect()).collect()
 }
@@ -27,7 +27,7 @@ fn both_fixed_points_of_henon_have_the_eigenvalues_of_the_closed_form() {
     let henon = built("henon", &[]);
     let (a, b) = (1.4f64, 0.3f64);
     let resting = Resting::map(&*henon.component, &henon.params, &[0.0], 1).unwrap();
-    let found = resting.search(&around(2, 2.0, 20)).unwrap();
+    let found = resting.search(&boxed(2, 2.0, 20)).unwrap();
     assert_eq!((found.points.len(), found.failed), (2, 0), "{found:?}");
     for sign in [1.0, -1.0] {
         let x = (-(1.0 - b) + sign * ((1.0 - b).powi(2) + 4.0 * a).sqrt()) / (2.0 * a);
@@ -43,7 +43,7 @@ fn the_three_fixed_points_of_lorenz_have_the_eigenvalues_of_the_closed_form() {
     let lorenz = built("lorenz63", &[]);
     let (sigma, rho, beta) = (10.0f64, 28.0f64, 8.0f64 / 3.0);
     let resting = Resting::flow(lorenz.field().unwrap(), &lorenz.params, 0.0).unwrap();
-    let found = resting.search(&around(3, 30.0, 40)).unwrap();
+    let found = resting.search(&boxed(3, 30.0, 40)).unwrap();
     assert_eq!((found.points.len(), found.failed), (3, 0), "{found:?}");
     let root = ((sigma + 1.0).powi(2) + 4.0 * sigma * (rho - 1.0)).sqrt();
     let origin = found.points.iter().find(|p| p.state[0].abs() < 1e-9).unwrap();
@@ -67,7 +67,7 @@ fn the_three_fixed_points_of_lorenz_have_the_eigenvalues_of_the_closed_form() {
 fn periodic_orbits_of_the_logistic_map_have_the_multipliers_of_the_closed_form() {
     let map = built("logistic", &["r=3.2"]);
     let resting = Resting::map(&*map.component, &map.params, &[0.0], 2).unwrap();
-    let found = resting.search(&around(1, 1.0, 40)).unwrap();
+    let found = resting.search(&boxed(1, 1.0, 40)).unwrap();
     let orbit: Vec<_> = found.points.iter().filter(|p| p.nature.attracts()).collect();
     assert_eq!(orbit.len(), 2, "{found:?}");
     // r² − 2r − 4 = multiplier of the 2-cycle, with its sign turned.
@@ -93,9 +93,26 @@ fn natures_are_those_of_the_eigenvalues() {
 fn where_a_flow_never_rests_its_slowest_place_is_told() {
     let rossler = built("rossler", &["c=0.1", "a=0.5", "b=0.2"]);
     let resting = Resting::flow(rossler.field().unwrap(), &rossler.params, 0.0).unwrap();
-    let found = resting.search(&around(3, 1.0, 10)).unwrap();
+    let found = resting.search(&boxed(3, 1.0, 10)).unwrap();
     assert!(found.points.is_empty() && !found.slow.is_empty(), "c² < 4ab leaves no fixed point: {found:?}");
     assert!(found.slow.iter().all(|p| p.speed > 1e-3));
+}
+
+#[test]
+fn from_around_a_swinging_pendulum_it_is_found_hanging_and_upright() {
+    let pendulum = built("pendulum", &[]);
+    let resting = Resting::flow(pendulum.field().unwrap(), &pendulum.params, 0.0).unwrap();
+    assert!(!resting.changes_with_time(&pendulum.start));
+    let found = resting.search(&around(&[2.0, 0.0, 0.0, 3.0, -1.5, 0.0], 2, 60, 1)).unwrap();
+    for (angle, nature) in [(0.0, Nature::StableFocus), (std::f64::consts::PI, Nature::Saddle)] {
+        let point = found.points.iter().find(|p| (p.state[0] - angle).abs() < 1e-9).unwrap();
+        assert_eq!(point.nature, nature);
+        assert!(resting.motion(&point.state).unwrap().iter().all(|x| x.abs() < 1e-9));
+    }
+    assert!(resting.motion(&[0.0]).is_err());
+    let forced = built("duffing", &[]);
+    let resting = Resting::flow(forced.field().unwrap(), &forced.params, 0.0).unwrap();
+    assert!(resting.changes_with_time(&forced.start));
 }
 
 #[test]
@@ -119,7 +136,7 @@ fn linear(dim: usize, rows: &[f64]) -> (Mlp, Vec<f64>) {
 fn points(dim: usize, rows: &[f64]) -> Vec<RestPoint> {
     let (field, params) = linear(dim, rows);
     let resting = Resting::flow(Field::autonomous(&field).unwrap(), &params, 0.0).unwrap();
-    let found = resting.search(&[vec![vec![0.0; dim]], around(dim, 2.0, 12)].concat()).unwrap();
+    let found = resting.search(&[vec![vec![0.0; dim]], boxed(dim, 2.0, 12)].concat()).unwrap();
     assert_eq!((found.slow.len(), found.failed), (0, 0), "{rows:?}: {found:?}");
     found.points
 }
@@ -166,6 +183,6 @@ fn a_linear_flow_that_does_not_see_a_direction_rests_all_along_it() {
 fn a_place_of_slow_motion_does_not_pass_for_rest() {
     let stiff = built("van-der-pol", &["mu=1000000"]);
     let resting = Resting::flow(stiff.field().unwrap(), &stiff.params, 0.0).unwrap();
-    let found = resting.search(&[vec![vec![2.0, 0.0], vec![1.5, 1e-7]], around(2, 3.0, 10)].concat()).unwrap();
+    let found = resting.search(&[vec![vec![2.0, 0.0], vec![1.5, 1e-7]], boxed(2, 3.0, 10)].concat()).unwrap();
     assert!(found.points.iter().all(|p| p.state.iter().all(|x| x.abs() < 1e-9)), "{:?}", found.points);
 }

@@ -57,6 +57,18 @@ pub trait Measure {
     fn measure<T: Real>(&self, subject: Subject<T>) -> Result<Self::Found>;
 }
 
+/// # Errors
+/// If a step is given that does not go forward.
+pub fn forward(step: Option<f64>) -> Result<()> {
+    match step.filter(|step| step.is_nan() || *step <= 0.0) {
+        Some(step) => {
+            let what = format!("--step is {step}, and what is measured goes forward in time");
+            Err(Error::config(what, "give a positive number"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Builds the source that is asked for and measures it.
 ///
 /// # Errors
@@ -66,10 +78,7 @@ pub fn measure<M: Measure>(args: &SourceArgs, common: &Common, console: &Console
         let what = format!("{option} is for recurrent nets, and none is given");
         return Err(Error::config(what, "leave it out, or name a net with --rnn"));
     }
-    if let Some(step) = args.step.filter(|step| step.is_nan() || *step <= 0.0) {
-        let what = format!("--step is {step}, and what is measured goes forward in time");
-        return Err(Error::config(what, "give a positive number"));
-    }
+    forward(args.step)?;
     match (&args.system, &args.rnn, &args.model) {
         (Some(name), _, _) => system::measure(name, args, common, with),
         (_, Some(path), _) if args.net.precision == Precision::F32 => {

@@ -3,8 +3,7 @@
 use super::source::SHARE;
 use crate::analysis::rest::{Found, RestPoint, Resting};
 use crate::analysis::stability::{Course, accurate};
-use crate::dynamics::{Component, Field, jacobian};
-use crate::linalg::{Block, BlockMut};
+use crate::dynamics::{Component, Field};
 use crate::series::grid::spread;
 use crate::{Error, Result};
 use rand::SeedableRng;
@@ -132,7 +131,8 @@ impl Subject<'_> {
             let most = deviations.iter().copied().fold(1e-290, f64::max);
             self.tolerance = deviations.iter().map(|d| SHARE * d.max(LEAST_MOVED * most)).collect();
         }
-        self.timed = (0..rows.min(5)).any(|k| self.changes_with_time(&states[k * (rows / 5).max(1) * dim..][..dim]));
+        let resting = Resting::flow(self.field, self.params, self.time)?;
+        self.timed = (0..rows.min(5)).any(|k| resting.changes_with_time(&states[k * (rows / 5).max(1) * dim..][..dim]));
         if self.timed {
             return Ok(());
         }
@@ -143,7 +143,7 @@ impl Subject<'_> {
             let mut draw = || -> f64 { StandardNormal.sample(&mut rng) };
             starts.push((0..dim).map(|i| mean[i] + 2.0 * deviations[i].max(1e-3) * draw()).collect());
         }
-        self.rest = Resting::flow(self.field, self.params, self.time)?.search(&starts)?;
+        self.rest = resting.search(&starts)?;
         // What lies far from where the trajectory goes is of another world, such as a pendulum turned over many times.
         let near = |state: &[f64]| {
             let size = |i: usize| 5.0 * deviations[i].max(1e-3) + (self.start[i] - mean[i]).abs();
@@ -155,19 +155,5 @@ impl Subject<'_> {
         let attracting = self.rest.points.iter().filter(|p| p.nature.attracts());
         self.attracting = attracting.min_by(|a, b| far(a).total_cmp(&far(b))).cloned();
         Ok(())
-    }
-
-    fn changes_with_time(&self, state: &[f64]) -> bool {
-        let (component, dim) = (self.field.component, state.len());
-        if component.in_dim() == dim {
-            return false;
-        }
-        let mut arguments = state.to_vec();
-        arguments.push(self.time);
-        let (mut out, mut slab) = (vec![0.0; dim], vec![0.0; component.slab_len()]);
-        let (u, value, kept) = (Block::new(&arguments, 1), BlockMut::new(&mut out, 1), BlockMut::new(&mut slab, 1));
-        component.linearize(self.params, u, value, kept, &mut vec![0.0; component.scratch_len()]);
-        let rows = jacobian(component, self.params, Block::new(&slab, 1), dim + 1);
-        rows.chunks_exact(dim + 1).any(|row| row[dim] != 0.0)
     }
 }

@@ -12,6 +12,7 @@ mod reflect;
 mod repair;
 
 use super::dispatch::dispatch;
+use super::elimination::Elimination;
 use super::transpose::transposed_copy;
 use crate::Real;
 use blocked::{Blocked, Lengths};
@@ -47,6 +48,7 @@ pub struct Qr<T: Real> {
     refused: Vec<bool>,
     blocked: Option<Blocked<T>>,
     reflect: Option<Reflect<T>>,
+    elimination: Option<Elimination<T>>,
     /// A frame column by column, where it is not worked on in lanes.
     q: Vec<T>,
 }
@@ -70,6 +72,7 @@ impl<T: Real> Qr<T> {
             refused: vec![false; frames],
             blocked: large.then(|| Blocked::new(dim, columns)),
             reflect: reflected.then(|| Reflect::new(dim, columns)),
+            elimination: (large && frames == 1).then(|| Elimination::new(dim, columns)),
             q: vec![T::zero(); if large { dim * columns } else { 0 }],
         }
     }
@@ -94,6 +97,23 @@ impl<T: Real> Qr<T> {
             }
         } else {
             (0..self.frames).for_each(|f| self.factor_large(frame, f));
+        }
+    }
+
+    /// Replaces each frame by a basis of the same spaces that is as good to go on from, not orthonormal but far cheaper:
+    /// by elimination, about `dim · columns²` operations. The diagonal is then that of the triangle that takes the new
+    /// frame to the old one. Small frames, several frames, and those in which rounding hides a column are
+    /// [factored](Self::factor).
+    pub fn eliminate(&mut self, frame: &mut [T]) {
+        let noise = T::default_epsilon() * T::of(64.0 * self.dim as f64);
+        let room = self.elimination.as_mut().filter(|_| !self.refused[0]);
+        if let Some(room) = room
+            && room.factor(frame, noise)
+        {
+            self.diagonal.copy_from_slice(&room.diagonal);
+            self.lengths.copy_from_slice(&room.lengths);
+        } else {
+            self.factor(frame);
         }
     }
 
@@ -155,12 +175,12 @@ impl<T: Real> Qr<T> {
         &self.diagonal
     }
 
-    /// Lengths of the columns before the factorisation, `columns × frames`.
+    /// Lengths of the columns before the factorisation, `columns × frames`; after an elimination those of its triangle.
     pub fn lengths(&self) -> &[T] {
         &self.lengths
     }
 
-    /// Entry `(i, j)` of the upper triangle of a frame's `R`.
+    /// Entry `(i, j)` of the upper triangle of a frame's last `R`; eliminations leave none.
     pub fn r(&self, frame: usize, i: usize, j: usize) -> T {
         debug_assert!(i <= j);
         self.r[(frame * self.columns + j) * self.columns + i]
