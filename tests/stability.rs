@@ -103,7 +103,7 @@ fn rates_far_apart_show_both_their_scales() {
     let report: Value = serde_json::from_str(&folder.read("out/stability.json")).unwrap();
     assert_eq!(report["rest_points"][0]["nature"], "stable node");
     // Until the slow rate has come down, by steps of both rates.
-    assert_eq!(report["span"].as_f64(), Some(5e4));
+    assert!((report["span"].as_f64().unwrap() / 5e4 - 1.0).abs() < 1e-9);
     let step = |row: &Value| row["step"].as_f64().unwrap();
     assert!(rows.iter().any(|row| step(row) < 2e-8) && rows.iter().any(|row| step(row) > 100.0));
     for row in &rows {
