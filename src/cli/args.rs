@@ -580,7 +580,8 @@ pub enum Precision {
 ///
 /// Where a point of rest attracts, a step is stable if the spectral radius of its Jacobian there is below 1; the limit is
 /// predicted from the eigenvalues and the method's stability function, and measured by bisection on trajectories. Where
-/// none does, the limit is the largest step that stays within 0.1 standard deviations of the accurate trajectory.
+/// none does, the limit is the largest step that stays within 0.1 standard deviations of the accurate trajectory, at most
+/// its span.
 ///
 /// Writes stability.json, stability.csv, eigenvalues.csv, stability.svg and trajectories.svg.
 #[derive(Args, Debug)]
@@ -595,7 +596,7 @@ pub struct StabilityArgs {
     /// A named flow; `flowmap systems` lists them
     #[arg(long, value_name = "NAME", help_heading = "What is stepped")]
     pub system: Option<String>,
-    /// A square matrix A, of the flow y' = A y: a CSV file of numbers under a header, or an npy array
+    /// A square matrix A, of the flow y' = A y: a CSV file of numbers under a line of names, or an npy array
     #[arg(long, value_name = "A.csv|A.npy", value_hint = ValueHint::FilePath, help_heading = "What is stepped")]
     pub matrix: Option<PathBuf>,
     /// The folder of a fitted model
@@ -610,10 +611,12 @@ pub struct StabilityArgs {
     /// Methods, as `flowmap simulate --help` names them [default: some explicit and implicit ones]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub methods: Option<Vec<String>>,
-    /// Steps to look at, in units of time [default: some about the shortest and the longest limit]
+    /// Steps to look at, in units of time [default: some about the shortest and the longest limit, and one for what is
+    /// much slower]
     #[arg(long, value_name = "X,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub steps: Option<Vec<f64>>,
-    /// How long trajectories are [default: one that shows what the system does; that of a model's data]
+    /// How long trajectories are [default: one that shows what the system does; until a matrix's slowest mode has
+    /// decayed; that of a model's data]
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub span: Option<f64>,
 }
