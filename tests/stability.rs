@@ -60,6 +60,17 @@ fn where_nothing_attracts_the_limit_is_that_of_the_trajectory() {
 }
 
 #[test]
+fn what_only_turns_explodes_under_euler_at_any_step() {
+    let folder = Folder::new();
+    fs::write(folder.path("a.csv"), "x,y\n0,2\n-2,0\n").unwrap();
+    let rows = rows(&folder, &["--matrix", "a.csv", "--methods", "euler,rk4"]);
+    let predicted = |method: &str| rows.iter().find(|r| r["method"] == method).unwrap()["predicted_limit"].as_f64();
+    // RK4's region reaches up to 2√2 i.
+    assert_eq!(predicted("euler"), Some(0.0));
+    assert!((predicted("rk4").unwrap() - 2f64.sqrt()).abs() < 1e-9, "{rows:#?}");
+}
+
+#[test]
 fn a_fitted_model_says_which_steps_are_safe() {
     let folder = Folder::new();
     short_fit(&folder, &[]);

@@ -1,5 +1,6 @@
 //! How long a method's steps may be.
 
+use super::source::NEITHER;
 use super::subject::Subject;
 use crate::Result;
 use crate::analysis::stability::{Around, course_limit, local_eigenvalues, measured_limit, predicted_limit};
@@ -23,7 +24,8 @@ pub struct Limits {
     pub kind: &'static str,
 }
 
-/// The step up to which no mode grows at rest, or, where nothing attracts, no decaying mode along the trajectory.
+/// The step up to which no mode grows at rest, or, where nothing attracts, none along the trajectory that does
+/// not grow by itself.
 pub fn predicted(methods: &[&'static Tableau], subject: &Subject) -> Result<Vec<f64>> {
     if let Some(point) = &subject.attracting {
         return Ok(methods.iter().map(|method| predicted_limit(method, &point.eigenvalues)).collect());
@@ -34,7 +36,7 @@ pub fn predicted(methods: &[&'static Tableau], subject: &Subject) -> Result<Vec<
     let least = |method: &&'static Tableau| {
         // A partitioned method takes λ and −λ together, of which neither decays unless both only turn.
         let is_partitioned = matches!(method.kind, Kind::Partitioned(_));
-        let bounds = |z: &&Complex<f64>| if is_partitioned { z.re == 0.0 } else { z.re < 0.0 };
+        let bounds = |z: &&Complex<f64>| if is_partitioned { z.re == 0.0 } else { z.re <= NEITHER * z.norm() };
         let modes = local.iter().map(|modes| modes.iter().filter(bounds).copied().collect::<Vec<_>>());
         modes.map(|modes| predicted_limit(method, &modes)).fold(f64::INFINITY, f64::min)
     };

@@ -23,7 +23,7 @@ const LYAPUNOV_TIMES: f64 = 2.3;
 const DECAYED: f64 = 5.0;
 const TURNS: f64 = 5.0;
 /// A real part this small beside its eigenvalue neither grows nor decays.
-const NEITHER: f64 = 1e-9;
+pub const NEITHER: f64 = 1e-9;
 
 /// Owns what a [`Subject`] borrows.
 pub enum Source {
