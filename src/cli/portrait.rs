@@ -40,6 +40,9 @@ impl<'a> Portrait<'a> {
     pub fn of(instance: &'a Instance, plane: Option<&Vec<String>>, time: f64, start: &[f64]) -> Result<Self> {
         let (name, dim) = (instance.system.name, instance.dim());
         let refused = |what: String| Err(Error::config(what, "leave --portrait out"));
+        if instance.system.kind == Kind::Delay {
+            return refused(format!("{name} is a delay equation, whose state is a whole history"));
+        }
         if !(2..=MOST_DIMENSIONS).contains(&dim) {
             return refused(format!(
                 "{name} has {dim} components; portraits are of systems with 2 to {MOST_DIMENSIONS}"
@@ -47,11 +50,10 @@ impl<'a> Portrait<'a> {
         }
         let resting = match instance.system.kind {
             Kind::Flow => Resting::flow(instance.field()?, &instance.params, time)?,
-            Kind::Map => {
+            Kind::Map | Kind::Delay => {
                 let time = vec![time; instance.component.in_dim() - dim];
                 Resting::map(&*instance.component, &instance.params, &time, 1)?
             }
-            Kind::Delay => return refused(format!("{name} is a delay equation, whose state is a whole history")),
         };
         if resting.changes_with_time(start) {
             return refused(format!("{name} is driven by time and rests nowhere"));
