@@ -44,7 +44,9 @@ impl Legend {
             let mut row = Vec::new();
             let mut x = 0.0;
             for (key, name) in group {
-                let name = text::fit(&name, SIZE, LONGEST);
+                // Remarks are words of ours, whole sentences at times; names are users'.
+                let longest = if matches!(key, Key::Remark) { width } else { LONGEST };
+                let name = text::fit(&name, SIZE, longest);
                 let wide = swatch(key) + text::width(&name, SIZE);
                 if x + wide > width && !row.is_empty() {
                     rows.push(std::mem::take(&mut row));
