@@ -74,6 +74,7 @@ fn rosslers_passages_lie_on_the_plane_and_are_as_many_as_its_turns() {
 #[test]
 fn what_has_no_plane_no_rest_or_no_passages_is_refused_and_nothing_is_written() {
     let folder = Folder::new();
+    std::fs::write(folder.path("t.csv"), "time\n5\n").unwrap();
     for (args, expected) in [
         (&["--system", "logistic", "--portrait"][..], "has 1 components"),
         (&["--system", "duffing", "--portrait"], "driven by time"),
@@ -83,7 +84,7 @@ fn what_has_no_plane_no_rest_or_no_passages_is_refused_and_nothing_is_written() 
         (&["--system", "lorenz63", "--plane", "x,y"], "--portrait"),
         (&["--system", "lorenz63", "--section", "q=1"], "no component `q`"),
         (&["--system", "lorenz63", "--section", "x=inf"], "finite"),
-        (&["--system", "lorenz63", "--section", "x=0", "--at", "5:5:1"], "no span"),
+        (&["--system", "lorenz63", "--section", "x=0", "--at-file", "t.csv"], "span of times"),
         (&["--system", "lorenz63", "--section", "x"], "COMPONENT=VALUE"),
         (&["--system", "lorenz63", "--crossing", "either"], "--section"),
         (&["--system", "henon", "--section", "x=0"], "steps over planes"),

@@ -137,12 +137,12 @@ pub fn portrait_figure(figure: &PortraitFigure) -> Result<String> {
             frame.axes(canvas, true);
             frame.name_y(canvas, &panel.y, outer, 16.0);
             frame.name_x(canvas, &panel.x);
-            for point in &panel.points {
-                if let Some(at) = frame.place(point.at[0], point.at[1]).filter(|at| frame.holds(*at)) {
-                    rest_mark(canvas, at, point.nature);
-                    let beside = (at.0 + 9.0, at.1 - 9.0);
-                    canvas.text(&point.name, beside, Font::new(NAME_SIZE, palette::INK).bold());
-                }
+            let place = |point: &PortraitPoint| frame.place(point.at[0], point.at[1]).filter(|at| frame.holds(*at));
+            let placed = || panel.points.iter().filter_map(|point| Some((point, place(point)?)));
+            placed().for_each(|(point, at)| rest_mark(canvas, at, point.nature));
+            // No mark hides another point's name.
+            for (point, at) in placed() {
+                canvas.text(&point.name, (at.0 + 9.0, at.1 - 9.0), Font::new(NAME_SIZE, palette::INK).bold());
             }
         }
     })
