@@ -1,16 +1,27 @@
 //! What lessons share: quick mode, and a figure under `out/`.
+#![allow(dead_code, reason = "each lesson uses its part")]
 
 use flowmap::plot::{LinesFigure, LinesPanel, lines_figure};
 
 /// Whether a run only has to show that it runs.
-#[allow(dead_code, reason = "some lessons are always quick")]
 pub fn quick() -> bool {
     std::env::var_os("FLOWMAP_QUICK").is_some()
 }
 
+/// Logarithms to base 10 of what is given in nats.
+pub fn tens(nats: &[f64]) -> Vec<f64> {
+    nats.iter().map(|x| x / std::f64::consts::LN_10).collect()
+}
+
 /// Writes a figure under `out/`.
 pub fn figure(name: &str, title: &str, panels: Vec<LinesPanel>) -> flowmap::Result<()> {
-    let svg = lines_figure(&LinesFigure { title: title.into(), panels, remarks: Vec::new() })?;
+    remarked(name, title, panels, &[])
+}
+
+/// Writes a figure with remarks in its key.
+pub fn remarked(name: &str, title: &str, panels: Vec<LinesPanel>, remarks: &[&str]) -> flowmap::Result<()> {
+    let remarks = remarks.iter().map(|remark| remark.to_string()).collect();
+    let svg = lines_figure(&LinesFigure { title: title.into(), panels, remarks })?;
     let path = std::path::Path::new("out").join(format!("{name}.svg"));
     std::fs::create_dir_all("out").map_err(|source| flowmap::Error::File {
         path: "out".into(),
