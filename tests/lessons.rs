@@ -210,9 +210,11 @@ fn reading_both_ways_keeps_the_first_input_near_at_any_length() {
 #[test]
 fn where_little_is_observed_the_neural_ode_forecasts_best() {
     use irregular_times::{SHARES, STEPS, SYSTEMS, errors};
+    // Half of the lesson's training is enough to tell.
+    let steps = STEPS / 2;
     for (system, name) in SYSTEMS {
         for share in SHARES.into_iter().filter(|share| *share <= 0.2) {
-            let all = flowmap::solve::map_parts(5, 1, |seed| errors(system, share, STEPS, seed.start as u64));
+            let all = flowmap::solve::map_parts(5, 1, |seed| errors(system, share, steps, seed.start as u64));
             let all: Vec<[f64; 3]> = all.into_iter().map(Result::unwrap).collect();
             let [ode, filled, gaps] = [0, 1, 2].map(|k| all.iter().map(|errors| errors[k]).sum::<f64>() / 5.0);
             assert!(ode < filled && ode < gaps, "{name}, {share}: {ode} {filled} {gaps}");
