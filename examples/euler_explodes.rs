@@ -36,7 +36,7 @@ pub fn limits(precision: (f64, u64)) -> Result<Vec<[f64; 2]>> {
 }
 
 fn main() -> Result<()> {
-    let limits = limits(if lesson::quick() { (1e-4, 10_000) } else { (1e-7, 100_000) })?;
+    let limits = limits(if lesson::quick() { (1e-4, 1_000) } else { (1e-8, 10_000) })?;
     println!("{:<15} {:>16} {:>16}", "method", "predicted limit", "measured limit");
     for (method, [predicted, measured]) in METHODS.iter().zip(&limits) {
         println!("{:<15} {predicted:>16.8} {measured:>16.8}", method.name);

@@ -3,9 +3,10 @@
 //! A unit that keeps a factor `f` of its state each step keeps `f^k` after `k`: of 0.90 nothing is left after 499 steps, of
 //! 0.99 some thousandths. An LSTM's forget gate sets that factor for its cell state, a GRU's update gate for its whole state,
 //! and training can move it towards 1. So their gradients reach further back than a tanh net's, and once they have learned a
-//! task that needs it, the adding problem over 100 steps, they hardly fade at all. In the same time the tanh net learns
-//! nothing: the gradient that would have to teach it does not arrive. (Hochreiter & Schmidhuber 1997, Neural Comput. 9,
-//! 1735-1780; Gers, Schmidhuber & Cummins 2000, Neural Comput. 12, 2451-2471; Cho et al. 2014, EMNLP.)
+//! task that needs it, the adding problem over 100 steps, they hardly fade at all. In the same time the tanh net learns at most
+//! what late steps tell it: the gradient that would have to teach it the early ones does not arrive. (Hochreiter &
+//! Schmidhuber 1997, Neural Comput. 9, 1735-1780; Gers, Schmidhuber & Cummins 2000, Neural Comput. 12, 2451-2471; Cho et al.
+//! 2014, EMNLP.)
 
 mod tasks;
 

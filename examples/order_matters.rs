@@ -6,37 +6,23 @@
 //! runs sequences of any length, so the initialiser's fan-in is that of a single step: states keep their size from the
 //! first step to the last. (Elman 1990, Cogn. Sci. 14, 179-211; LeCun et al. 1998, Proc. IEEE 86, 2278.)
 
+#[path = "lesson/every_cell.rs"]
+pub mod every_cell;
 mod lesson;
 
+use every_cell::cells;
 use flowmap::Result;
-use flowmap::cells::{Along, AntisymmetricRnn, Cell, CoRnn, Kind, MapCell, OrthogonalRnn};
-use flowmap::cells::{Ragged, Recurrent, SequenceTape, Stack};
+use flowmap::cells::{Along, Cell, Ragged, Recurrent, SequenceTape};
 use flowmap::models::sequence::{Motifs, Pooling, SequenceEncoder};
-use flowmap::nn::{Activation, Convolution, fan_in_uniform};
+use flowmap::nn::{Convolution, fan_in_uniform};
 use flowmap::plot::{Line, LinesPanel, Look};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-const LETTERS: usize = 3;
-const UNITS: usize = 32;
+pub const LETTERS: usize = 3;
+pub const UNITS: usize = 32;
 /// Steps that the convolution sees at once.
 pub const KERNEL: usize = 4;
-
-/// Every cell of the library.
-pub fn cells() -> Result<Vec<(&'static str, Box<dyn Recurrent<f64>>)>> {
-    let (hidden, inputs, activation) = (UNITS, LETTERS, Activation::Tanh);
-    let mut cells: Vec<(&str, Box<dyn Recurrent<f64>>)> = Vec::new();
-    for name in ["rnn-tanh", "rnn-relu", "rnn-linear", "lstm", "gru", "classic-gru"] {
-        cells.push((name, Box::new(Cell { kind: name.parse()?, hidden, inputs })));
-    }
-    cells.push(("gru, two layers", Box::new(MapCell(Stack::uniform(Kind::Gru, 2, hidden, inputs)?))));
-    let orthogonal = OrthogonalRnn { hidden, inputs, reflections: hidden, gain: 1.0, activation };
-    cells.push(("orthogonal", Box::new(orthogonal)));
-    cells.push(("antisymmetric", Box::new(AntisymmetricRnn { hidden, inputs, step: 0.2, damping: 0.1 })));
-    let oscillators = CoRnn { hidden, inputs, step: 0.2, frequency: 1.0, damping: 0.5 };
-    cells.push(("coupled oscillators", Box::new(oscillators)));
-    Ok(cells)
-}
 
 /// The last state of a cell whose weights are drawn by the fan-in of one step.
 fn last(cell: &dyn Recurrent<f64>, seed: u64, inputs: &[f64]) -> Result<Vec<f64>> {
@@ -97,7 +83,7 @@ fn main() -> Result<()> {
         row(name, &distances);
         lines.push(Line::solid(name, x.clone(), distances).look(look));
     };
-    for (seed, (name, cell)) in cells()?.iter().enumerate() {
+    for (seed, (name, cell)) in cells(UNITS, LETTERS)?.iter().enumerate() {
         let distances = gaps.iter().map(|&gap| recurrent(&**cell, seed as u64, gap)).collect::<Result<_>>()?;
         told(name, distances, if seed < 6 { Look::Solid } else { Look::Dashed });
     }

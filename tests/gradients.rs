@@ -123,6 +123,20 @@ fn a_fitted_model_and_single_precision_are_measured_too() {
 }
 
 #[test]
+fn a_state_too_large_for_all_singular_values_says_so() {
+    let folder = Folder::new();
+    let few = ["--lags", "5", "--steps", "10", "--warmup", "10", "--starts", "1"];
+    let large = gradients(&folder, &[&["--system", "lorenz96", "--set", "n=600"], &few[..]].concat());
+    assert!(large["singular_values_missing"].as_str().unwrap().contains("600 dimensions"));
+    assert!(["log_singular_max", "effective_rank"].iter().all(|field| large[field] == Value::Array(Vec::new())));
+    assert_eq!(numbers(&large["backward_norms"]).len(), 5);
+    assert!(!folder.read("grad/gradients.json").contains("nan"));
+    assert!(folder.read("grad/gradients.csv").lines().skip(1).all(|row| row.ends_with(",,,,")));
+    let small = gradients(&folder, &[&["--system", "lorenz96", "--set", "n=6"], &few[..]].concat());
+    assert_eq!((&small["singular_values_missing"], numbers(&small["effective_rank"]).len()), (&Value::Null, 5));
+}
+
+#[test]
 fn wrong_options_end_with_code_two_and_write_nothing() {
     let folder = Folder::new();
     let (weights, inputs) = (data("silero_vad_16k_lstm.safetensors"), data("silero_vad_16k_input_400.npy"));
@@ -140,6 +154,7 @@ fn wrong_options_end_with_code_two_and_write_nothing() {
         (&[&net[..], &["--lags", "401"]].concat(), "there are inputs for 400"),
         (&[&net[..], &["--warmup", "400"]].concat(), "there are inputs for 0"),
         (&["--model", "missing"], "missing"),
+        (&[&net[..], &["--steps", "0"]].concat(), "at least one lag"),
     ] {
         let run = flowmap(&folder).arg("gradients").args(options).args(["--out", "grad"]).assert().code(2);
         assert!(message(&run).contains(said), "{options:?}: {}", message(&run));

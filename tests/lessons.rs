@@ -14,6 +14,8 @@ mod irregular_times;
 mod order_matters;
 #[path = "../examples/steps_to_flows.rs"]
 mod steps_to_flows;
+#[path = "../examples/three_bit_memory.rs"]
+mod three_bit_memory;
 #[path = "../examples/trained_dynamics.rs"]
 mod trained_dynamics;
 #[path = "../examples/training_explodes.rs"]
@@ -22,17 +24,19 @@ mod training_explodes;
 mod vanishing_exploding;
 
 use flowmap::analysis::horizon::BackwardNorms;
+use flowmap::analysis::rest::RestPoint;
 use flowmap::cells::{Along, Cell, Cotangents, Kind, Layers, Ragged, SequenceTape};
 use flowmap::dynamics::SmallField;
 use flowmap::models::sequence::{Readout, RecurrentEncoder, SequenceEncoder};
 use flowmap::nn::Activation;
+use nalgebra::Complex;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use training_explodes::losses::{DECAY, Quadratic, SmallNet};
 
 #[test]
 fn the_pendulums_limit_under_euler_is_exact_and_measured() {
-    let limits = euler_explodes::limits((1e-7, 100_000)).unwrap();
+    let limits = euler_explodes::limits((1e-8, 10_000)).unwrap();
     for [predicted, measured] in &limits[..2] {
         assert!((measured / predicted - 1.0).abs() < 1e-6, "{predicted} {measured}");
     }
@@ -43,7 +47,7 @@ fn the_pendulums_limit_under_euler_is_exact_and_measured() {
 #[test]
 fn the_quadratics_limit_is_two_over_its_curvature() {
     let minimum = training_explodes::minimum::<_, 3>(Quadratic).unwrap();
-    let [predicted, measured] = training_explodes::limits::<_, 3>(Quadratic, &minimum, (1e-10, 40_000)).unwrap();
+    let [predicted, measured] = training_explodes::limits::<_, 3>(Quadratic, &minimum, (1e-10, 1_000)).unwrap();
     assert!((predicted * (3.0 + 3f64.sqrt()) / 2.0 - 1.0).abs() < 1e-10, "{predicted}");
     assert!((measured / predicted - 1.0).abs() < 1e-8, "{measured}");
 }
@@ -74,7 +78,7 @@ fn the_small_nets_flow_is_the_gradient_that_backpropagation_through_the_librarys
 #[test]
 fn a_recurrent_nets_limit_is_that_of_its_largest_curvature() {
     let minimum = training_explodes::minimum::<_, 8>(SmallNet::new()).unwrap();
-    let [predicted, measured] = training_explodes::limits::<_, 8>(SmallNet::new(), &minimum, (1e-6, 10_000)).unwrap();
+    let [predicted, measured] = training_explodes::limits::<_, 8>(SmallNet::new(), &minimum, (1e-8, 400)).unwrap();
     assert!((measured / predicted - 1.0).abs() < 2e-6, "{predicted} {measured}");
 }
 
@@ -82,7 +86,7 @@ fn a_recurrent_nets_limit_is_that_of_its_largest_curvature() {
 fn clipping_limits_the_length_of_steps_and_keeps_what_would_explode() {
     fn check<F: SmallField<N, 0> + Copy, const N: usize>(loss: F) {
         let minimum = training_explodes::minimum::<F, N>(loss).unwrap();
-        let [limit, _] = training_explodes::limits::<F, N>(loss, &minimum, (1e-2, 400)).unwrap();
+        let [limit, _] = training_explodes::limits::<F, N>(loss, &minimum, (1e-2, 100)).unwrap();
         let run = |factor: f64, clip| training_explodes::descend::<F, N>(loss, &minimum, factor * limit, clip).unwrap();
         let (safe, _) = run(0.9, f64::INFINITY);
         assert!(safe.iter().all(|distance| *distance <= 1.01 * safe[0]), "{safe:?}");
@@ -115,9 +119,10 @@ fn residual_nets_approach_the_flow_at_first_order() {
 
 #[test]
 fn every_cell_tells_the_order_and_pooling_does_only_while_a_window_holds_both_letters() {
-    use order_matters::{KERNEL, cells, pooled, recurrent};
+    use order_matters::every_cell::cells;
+    use order_matters::{KERNEL, LETTERS, UNITS, pooled, recurrent};
     for gap in [1, 4, 40, 200] {
-        for (seed, (name, cell)) in cells().unwrap().iter().enumerate() {
+        for (seed, (name, cell)) in cells(UNITS, LETTERS).unwrap().iter().enumerate() {
             let distance = recurrent(&**cell, seed as u64, gap).unwrap();
             assert!(distance > 0.05, "{name} at {gap}: {distance}");
         }
@@ -233,4 +238,27 @@ fn a_net_that_holds_a_bit_rests_in_two_places_with_a_saddle_between() {
     assert!(before.sides.is_empty() && after.sides.iter().any(between), "{:?}", after.sides);
     assert!(after.exponents[0] > before.exponents[0] + 0.02 && after.exponents[0] < 0.0);
     assert!(after.norms.horizon(1e-3).lag > 1.2 * before.norms.horizon(1e-3).lag);
+}
+
+#[test]
+fn a_net_that_holds_three_bits_rests_in_eight_places_one_a_word() {
+    let memory = three_bit_memory::measure(16, 800).unwrap();
+    assert!(memory.error < 0.01, "{}", memory.error);
+    let resting: Vec<_> = memory.found.points.iter().filter(|point| point.nature.attracts()).collect();
+    assert_eq!(resting.len(), 8);
+    let mut words = Vec::new();
+    for (k, point) in resting.iter().enumerate() {
+        assert!(point.eigenvalues.iter().all(|z| z.norm() < 1.0) && point.residual < 1e-9, "{point:?}");
+        let far = |other: &Vec<f64>| other.iter().zip(&point.state).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+        assert!(resting[..k].iter().all(|other| far(&other.state) > 0.1));
+        let word = memory.word(&point.state).unwrap();
+        assert!(word.iter().all(|bit| (bit.abs() - 1.0).abs() < 0.2), "{word:?}");
+        words.push(word.map(|bit| bit > 0.0));
+    }
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words.len(), 8, "each word has a place of its own");
+    // No state leaves the cube, so the indices of all rests sum to 1 (Lefschetz): a lone one overlooked would show.
+    let index = |point: &RestPoint| point.eigenvalues.iter().map(|z| 1.0 - z).product::<Complex<f64>>().re.signum();
+    assert_eq!(memory.found.points.iter().map(index).sum::<f64>(), 1.0);
 }

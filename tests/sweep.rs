@@ -48,6 +48,9 @@ fn flows_are_sampled_at_maxima_and_threads_decide_nothing() {
         assert_eq!(folder.bytes(&format!("one/{name}")), folder.bytes(&format!("two/{name}")), "{name}");
     }
     assert!(folder.read("one/samples.csv").starts_with("rho,maxima of z\n"));
+    let cut = ["--section", "z=9", "--show", "x", "--out", "cut", "--quiet"];
+    flowmap(&folder).arg("sweep").args(&options[..6]).args(cut).assert().success();
+    assert!(folder.read("cut/samples.csv").starts_with("rho,x at z = 9\n"));
 }
 
 #[cfg(unix)]
@@ -91,6 +94,8 @@ fn what_cannot_be_used_is_refused_with_nothing_written() {
         (&[&logistic[..], &["--over", "r=1:2"]].concat(), "KEY=FROM:TO:COUNT"),
         (&[&logistic[..], &["--over", "r=2:1:5"]].concat(), "give FROM below TO"),
         (&[&logistic[..], &["--over", "r=1:inf:5"]].concat(), "give FROM below TO"),
+        (&[&logistic[..], &["--over", "r=-1e308:1e308:5"]].concat(), "give FROM below TO"),
+        (&[&logistic[..], &["--over", "r=1:2:5", "--steps", "18446744073709551615"]].concat(), "take fewer"),
         (&[&logistic[..], &["--over", "r=1:2:1"]].concat(), "ask for 2 to"),
         (&[&logistic[..], &["--over", "r=1:2:100000000"]].concat(), "ask for 2 to"),
         (&[&logistic[..], &["--over", "r=1:1.000000000000001:50"]].concat(), "closer than numbers are"),
@@ -103,6 +108,9 @@ fn what_cannot_be_used_is_refused_with_nothing_written() {
         (&[&logistic[..], &["--over", "r=1:2:5", "--steps", "0"]].concat(), "at least 1"),
         (&[&logistic[..], &["--over", "r=1:2:5", "--resume"]].concat(), "checkpoint"),
         (&["--system", "lorenz96", "--over", "n=4:8:5"], "a size or a seed"),
+        (&["--system", "lorenz63", "--over", "rho=4:8:5", "--step", "-0.01"], "goes forward in time"),
+        (&["--system", "lorenz63", "--over", "rho=4:8:5", "--section", "q=1"], "no component `q`"),
+        (&[&logistic[..], &["--over", "r=1:2:5", "--section", "x=0.5"]].concat(), "steps over planes"),
     ] {
         let run = flowmap(&folder).arg("sweep").args(options).args(["--out", "out"]).assert().code(2);
         assert!(message(&run).contains(expected), "{options:?}: {}", message(&run));

@@ -13,15 +13,19 @@ pub fn tens(nats: &[f64]) -> Vec<f64> {
     nats.iter().map(|x| x / std::f64::consts::LN_10).collect()
 }
 
-/// Writes a figure under `out/`.
+/// Draws curves and writes them under `out/`.
 pub fn figure(name: &str, title: &str, panels: Vec<LinesPanel>) -> flowmap::Result<()> {
     remarked(name, title, panels, &[])
 }
 
-/// Writes a figure with remarks in its key.
+/// The same with remarks in the key.
 pub fn remarked(name: &str, title: &str, panels: Vec<LinesPanel>, remarks: &[&str]) -> flowmap::Result<()> {
     let remarks = remarks.iter().map(|remark| remark.to_string()).collect();
-    let svg = lines_figure(&LinesFigure { title: title.into(), panels, remarks })?;
+    write_figure(name, &lines_figure(&LinesFigure { title: title.into(), panels, remarks })?)
+}
+
+/// Writes a figure under `out/`.
+pub fn write_figure(name: &str, svg: &str) -> flowmap::Result<()> {
     let path = std::path::Path::new("out").join(format!("{name}.svg"));
     std::fs::create_dir_all("out").map_err(|source| flowmap::Error::File {
         path: "out".into(),

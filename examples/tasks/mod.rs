@@ -17,7 +17,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
 
-pub use lesson::{figure, quick, tens};
+#[allow(unused_imports, reason = "each example uses its part")]
+pub use lesson::{figure, quick, tens, write_figure};
 
 /// How one model is trained on one task.
 pub struct Plan {

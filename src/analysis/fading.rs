@@ -4,8 +4,8 @@ use super::horizon::{BackwardNorms, BackwardOptions, backward_norms};
 use super::{Drive, Run, SingularValues, SpectrumOptions, Stepped, singular_values};
 use crate::{Real, Result};
 
-/// Singular values take the cube of the dimensions in time at every lag.
-const MOST_DIMENSIONS: usize = 512;
+/// States of more dimensions have no singular values told: they take the cube of the dimensions in time at every lag.
+pub const MOST_DIMENSIONS: usize = 512;
 
 /// Gradients by lag.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +21,8 @@ pub struct Fading {
     pub predicted_error: f64,
     /// Slope of the logarithm of the norm over the lags of [`fitted`](Self::fitted), in nats per unit of time.
     pub measured: f64,
-    /// First and last of these lags: the second half of those with norms other than zero. Before, gradients still turn
-    /// towards the leading direction.
+    /// First and last of these lags: the second half of those with norms other than zero, or both of the lags 0 and 1. Before,
+    /// gradients still turn towards the leading direction.
     pub fitted: [u64; 2],
 }
 
@@ -45,8 +45,12 @@ pub fn fading<T: Real>(system: &Stepped<T>, starts: &[Vec<T>], options: &Backwar
         SpectrumOptions { exponents: Some(1), seed: options.seed, ..SpectrumOptions::new(options.warmup, steps) };
     let spectrum = Run::new(system, starts, leading)?.finish()?;
     let last = norms.log_norms.iter().rposition(|log| log.is_finite()).unwrap_or(0) as u64;
-    let fitted = [last.div_ceil(2), last];
-    let measured = norms.rate(fitted[0] as usize..=fitted[1] as usize) / system.duration();
+    let fitted = [if last == 1 { 0 } else { last.div_ceil(2) }, last];
+    let measured = match last {
+        // Every gradient is zero after a single step.
+        0 => f64::NEG_INFINITY,
+        _ => norms.rate(fitted[0] as usize..=fitted[1] as usize) / system.duration(),
+    };
     let (predicted, predicted_error) = (spectrum.exponents[0], spectrum.standard_errors[0]);
     Ok(Fading { norms, products, predicted, predicted_error, measured, fitted })
 }
@@ -119,5 +123,10 @@ mod tests {
         let found = fading(&Stepped::map(&map, &[]), &[vec![0.0; 3]], &BackwardOptions::new(20)).unwrap();
         assert_eq!(found.fitted, [1, 2]);
         assert!(found.predicted == f64::NEG_INFINITY, "{found:?}");
+        // From one lag too there is a slope, and none is steeper than that of what dies at once.
+        let halved = fading(&Stepped::map(&fixed(1, vec![0.5]), &[]), &[vec![0.0]], &BackwardOptions::new(1)).unwrap();
+        assert!((halved.measured - 0.5f64.ln()).abs() < 1e-12 && halved.fitted == [0, 1]);
+        let dead = fading(&Stepped::map(&fixed(1, vec![0.0]), &[]), &[vec![0.0]], &BackwardOptions::new(3)).unwrap();
+        assert_eq!((dead.measured, dead.predicted), (f64::NEG_INFINITY, f64::NEG_INFINITY));
     }
 }

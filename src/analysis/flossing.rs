@@ -305,7 +305,7 @@ impl<T: Real> FlossingTape<T> {
 /// The map's offer of second derivatives.
 fn curved<'a, T: Real>(system: &Stepped<'a, T>) -> Result<&'a dyn Curved<T>> {
     system.map.curved().ok_or_else(|| {
-        let remedy = "take a single layer of rnn, lstm or gru cells";
+        let remedy = "take layers of rnn, lstm or gru cells, or explicit steps of dense layers";
         Error::config("the map offers no second derivatives, which gradients of exponents need", remedy)
     })
 }

@@ -45,12 +45,18 @@ impl Ledger {
             } else {
                 warmup.min((walk.step() / self.bin + 1) * self.bin)
             };
-            let steps = interval.next().min(cut.min(target) - walk.step());
+            let end = cut.min(target);
+            let steps = interval.next().min(end - walk.step());
             walk.advance(steps);
             if walk.lost().is_some() {
                 return;
             }
-            walk.orthonormalize();
+            // Only sums over whole bins are looked at, and they are the same.
+            if walk.step() == end {
+                walk.orthonormalize()
+            } else {
+                walk.eliminate()
+            }
             if walk.lost().is_some() {
                 return;
             }

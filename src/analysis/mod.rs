@@ -44,7 +44,7 @@ mod walk;
 
 pub use blocking::standard_error;
 pub use covariant::{Covariant, CovariantMeasured, CovariantOptions, Moment, Spread};
-pub use fading::{Fading, fading};
+pub use fading::{Fading, MOST_DIMENSIONS, fading};
 pub use product::{SingularValues, singular_values};
 pub use run::{Run, SpectrumOptions};
 pub use spectrum::{Spectrum, Status, TracePoint};

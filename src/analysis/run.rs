@@ -159,23 +159,28 @@ impl<'a, T: Real> Run<'a, T> {
         self.options.warmup
     }
 
-    /// The sum over all columns and over the first finished bins of the first start, at most `most` steps, in nats, with
-    /// the number of steps. None if that is no bin, or not all exponents are there.
-    pub(super) fn first_sum(&self, most: u64) -> Option<(u64, f64)> {
-        let ledger = &self.groups[0].ledger;
-        let bins = (most / ledger.bin).min(ledger.finished() as u64);
+    /// The sums over all columns and over the first finished bins, at most `most` steps, in nats, of each start, with the
+    /// number of steps. None if that is no bin, or not all exponents are there.
+    pub(super) fn first_sums(&self, most: u64) -> Option<(u64, Vec<f64>)> {
+        let (bin, finished) = (self.bin(), self.groups[0].ledger.finished() as u64);
+        let bins = (most / bin).min(finished);
         if bins == 0 || self.columns < self.system.dim() {
             return None;
         }
-        let whole = most >= self.options.steps && self.step() == self.end();
-        let column = |j: usize| -> f64 {
-            let finished: f64 = ledger.series(j, 0).take(bins as usize).sum();
-            let open = if whole { ledger.open[j * ledger.starts] } else { 0.0 };
-            finished + open
+        let counted = self.step().saturating_sub(self.options.warmup);
+        let whole = most >= counted;
+        let sum = |ledger: &Ledger, s: usize| -> f64 {
+            let column = |j: usize| -> f64 {
+                let finished: f64 = ledger.series(j, s).take(bins as usize).sum();
+                let open = if whole { ledger.open[j * ledger.starts + s] } else { 0.0 };
+                finished + open
+            };
+            let zero = (0..self.columns).any(|j| ledger.zeros[j * ledger.starts + s] > 0.0);
+            if zero { f64::NEG_INFINITY } else { (0..self.columns).map(column).sum() }
         };
-        let zero = (0..self.columns).any(|j| ledger.zeros[j * ledger.starts] > 0.0);
-        let sum = if zero { f64::NEG_INFINITY } else { (0..self.columns).map(column).sum() };
-        Some((if whole { self.options.steps } else { bins * ledger.bin }, sum))
+        let ledgers = self.groups.iter().map(|group| &group.ledger);
+        let sums = ledgers.flat_map(|ledger| (0..ledger.starts).map(move |s| sum(ledger, s))).collect();
+        Some((if whole { counted } else { bins * bin }, sums))
     }
 
     /// The walks, each of some starts.

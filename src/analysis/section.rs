@@ -38,8 +38,8 @@ impl Plane {
         Ok(Self { normal, offset, crossing })
     }
 
-    /// The passages of the trajectory from `start` at time 0 through the plane, between the times `after` and `end`. They are
-    /// found as events on the method's dense output, by which they lie on the plane to rounding.
+    /// The passages of the trajectory from `start`, at time `from`, through the plane, between the times `after` and `end`.
+    /// They are found as events on the method's dense output, by which they lie on the plane to rounding.
     ///
     /// Cost: that of the solve. A start on the plane is no passage.
     ///
@@ -50,7 +50,7 @@ impl Plane {
         &self,
         field: Field<f64>,
         params: &[f64],
-        start: &[f64],
+        (from, start): (f64, &[f64]),
         [after, end]: [f64; 2],
         options: &Options,
     ) -> Result<Section> {
@@ -65,15 +65,15 @@ impl Plane {
                 "give finite numbers, not all 0",
             ));
         }
-        if !(0.0 <= after && after < end) {
+        if !(from <= after && after < end) {
             let what = format!("passages are asked for between times {after} and {end}");
-            return Err(Error::config(what, "give an end after that, from 0 on"));
+            return Err(Error::config(what, "give an end after that, and both after the start"));
         }
         if !field.events.is_empty() {
             return Err(Error::config("the field has events of its own", "cut a field without"));
         }
         let events = [Event { condition: self, crossing: self.crossing, effect: Effect::Record }];
-        let problem = Problem { start_times: &[0.0], starts: start, row_ptr: &[0, 1], times: &[end] };
+        let problem = Problem { start_times: &[from], starts: start, row_ptr: &[0, 1], times: &[end] };
         let solution = solve(field.with_events(&events)?, params, &problem, options)?;
         if let Some(failure) = solution.reports.first().and_then(|report| report.failure) {
             return Err(Error::Solve { series: "start 1".into(), failure });
@@ -174,7 +174,7 @@ mod tests {
             let start = [(tilt + phase).cos(), (tilt + phase).sin()];
             let (end, params) = (20.0, [shrinks, turns]);
             let options = Options::adaptive(1e-11, 1e-12);
-            let found = plane.section(field, &params, &start, [0.0, end], &options).unwrap();
+            let found = plane.section(field, &params, (0.0, &start), [0.0, end], &options).unwrap();
             let mut known = Vec::new();
             for k in 0.. {
                 let time = (0.5 * PI - phase + f64::from(k) * PI) / turns;
@@ -199,7 +199,8 @@ mod tests {
         let instance = system("rossler").unwrap().build(&Settings::default()).unwrap();
         let (field, options) = (instance.field().unwrap(), Options::adaptive(1e-9, 1e-9));
         let plane = Plane::of_component(0, 3, 0.0, Crossing::Rising).unwrap();
-        let of = |after| plane.section(field, &instance.params, &instance.start, [after, 400.0], &options).unwrap();
+        let of =
+            |after| plane.section(field, &instance.params, (0.0, &instance.start), [after, 400.0], &options).unwrap();
         let (whole, late) = (of(0.0), of(200.0));
         assert!(whole.times.len() > 50 && late.times.len() < whole.times.len());
         assert!(whole.times.ends_with(&late.times) && whole.states.ends_with(&late.states));
@@ -216,7 +217,7 @@ mod tests {
         let good = Plane::of_component(0, 3, 0.0, Crossing::Either).unwrap();
         let refused = |plane: &Plane, span| {
             let options = Options::adaptive(1e-6, 1e-6);
-            plane.section(field, &instance.params, &instance.start, span, &options).unwrap_err().to_string()
+            plane.section(field, &instance.params, (0.0, &instance.start), span, &options).unwrap_err().to_string()
         };
         assert!(Plane::of_component(3, 3, 0.0, Crossing::Either).is_err());
         assert!(refused(&Plane { normal: vec![1.0], ..good.clone() }, [0.0, 1.0]).contains("normal of a plane"));

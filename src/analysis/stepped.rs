@@ -82,8 +82,20 @@ impl<'a, T: Real> Stepped<'a, T> {
     }
 
     /// # Errors
-    /// If the parts do not fit each other.
+    /// If the parts do not fit each other, or there are neither inputs for all of so many starts nor for each.
     pub(super) fn check(&self, starts: usize) -> Result<()> {
+        match &self.drive {
+            Drive::Sequences(rows) if rows.len() > starts => {
+                let expected = format!("one sequence for all {starts} starts or one each");
+                Err(Error::shape("inputs of a map", expected, format!("{} sequences", rows.len())))
+            }
+            _ => self.check_parts(starts),
+        }
+    }
+
+    /// # Errors
+    /// If the parts do not fit each other, or inputs are missing for some of so many starts.
+    pub(super) fn check_parts(&self, starts: usize) -> Result<()> {
         let dim = self.dim();
         if dim == 0 || self.map.in_dim() < dim {
             return Err(Error::shape(
@@ -112,7 +124,7 @@ impl<'a, T: Real> Stepped<'a, T> {
             Drive::Constant(row) => row.len() == width,
             Drive::Sequences(rows) => {
                 width > 0
-                    && (rows.len() == 1 || rows.len() == starts)
+                    && (rows.len() == 1 || rows.len() >= starts)
                     && rows.iter().all(|rows| rows.len().is_multiple_of(width))
             }
         };

@@ -1,9 +1,12 @@
 //! A parameter scanned: at each of its values the spectrum and samples of the attractor.
 
+use super::section::Plane;
 use super::spectrum::{Spectrum, Status};
 use super::{Run, SpectrumOptions, Stepped};
+use crate::dynamics::Field;
 use crate::io::tensors::{Tensor, TensorData, Tensors};
 use crate::linalg::{Block, BlockMut};
+use crate::solve::{Options, Tableau};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::path::Path;
@@ -51,12 +54,33 @@ pub struct SweepPoint {
     pub failure: Option<String>,
 }
 
+/// Samples of a flow where it passes a plane, in place of its steps or maxima.
+pub struct Cut<'a> {
+    /// The plane.
+    pub plane: &'a Plane,
+    /// The flow that the system makes steps of, with the same parameters.
+    pub field: Field<'a, f64>,
+    /// The method that makes them.
+    pub method: &'static Tableau,
+}
+
+impl Cut<'_> {
+    fn samples(&self, system: &Stepped<f64>, step: u64, state: &[f64], options: &SweepOptions) -> Result<Vec<f64>> {
+        let [from, end] = [step, step.saturating_add(options.spectrum.steps)].map(|step| system.time(step));
+        let solver = Options::fixed(self.method, system.clock.step);
+        let found = self.plane.section(self.field, system.params, (from, state), [from, end], &solver)?;
+        let passages = found.states.chunks_exact(state.len()).take(options.samples);
+        Ok(passages.map(|state| state[options.component]).collect())
+    }
+}
+
 impl SweepPoint {
-    /// Measures a system from a start. Cost: that of the spectrum, and an evaluation for each step that is sampled.
+    /// Measures a system from a start, and samples it where `cut` says if there is one. Cost: that of the spectrum, and an
+    /// evaluation for each step that is sampled; with a cut a solve over as many steps as were counted.
     ///
     /// # Errors
     /// If the system, the start or an option cannot be used; a state that could not be followed.
-    pub fn measure(system: &Stepped<f64>, start: &[f64], options: &SweepOptions) -> Result<Self> {
+    pub fn measure(system: &Stepped<f64>, start: &[f64], options: &SweepOptions, cut: Option<&Cut>) -> Result<Self> {
         if options.component >= system.dim() {
             let what = format!("component {} of {} is to be sampled", options.component, system.dim());
             return Err(Error::config(what, "count components from 0"));
@@ -65,8 +89,14 @@ impl SweepPoint {
         let mut run = Run::new(system, &starts, options.spectrum.clone())?;
         while run.go_on()? {}
         let Spectrum { exponents, standard_errors, status, .. } = run.spectrum();
-        let mut orbit = Orbit::new(system, run.step(), run.walks().next().map_or(start, |walk| walk.state().data));
-        let samples = samples(|| orbit.next(options.component), options);
+        let (step, state) = (run.step(), run.walks().next().map_or(start, |walk| walk.state().data));
+        let samples = match cut {
+            Some(cut) => cut.samples(system, step, state, options)?,
+            None => {
+                let mut orbit = Orbit::new(system, step, state);
+                samples(|| orbit.next(options.component), options)
+            }
+        };
         Ok(Self { exponents, standard_errors, status, samples, failure: None })
     }
 

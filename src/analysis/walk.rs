@@ -60,7 +60,7 @@ impl<'a, T: Real> Walk<'a, T> {
     /// start among all of a run: it names the random streams and the input sequences.
     ///
     /// # Errors
-    /// If a start is not a finite state, or there are more tangents than states.
+    /// If the system's parts do not fit each other, a start is not a finite state, or there are more tangents than states.
     pub fn new(
         system: &'a Stepped<'a, T>,
         starts: &[Vec<T>],
@@ -70,10 +70,11 @@ impl<'a, T: Real> Walk<'a, T> {
         seed: u64,
     ) -> Result<Self> {
         let (dim, count) = (system.dim(), starts.len());
+        system.check_parts(first + count)?;
         if columns > dim || count == 0 {
             return Err(Error::config(
                 format!("{columns} tangents of {count} starts are asked for in {dim} dimensions"),
-                format!("take from 1 to {dim} tangents and at least one start"),
+                format!("take from 0 to {dim} tangents and at least one start"),
             ));
         }
         let map = system.map;
@@ -148,13 +149,15 @@ impl<'a, T: Real> Walk<'a, T> {
         Block::new(&self.frame[..self.system.dim() * lanes], lanes)
     }
 
-    /// The last factorisation: diagonal and entries of `R`.
+    /// The last factorisation: its diagonal, and after [`orthonormalize`](Self::orthonormalize) all of `R`.
     pub fn factors(&self) -> &Qr<T> {
         &self.qr
     }
 
-    /// Takes `steps` steps with states and tangents. Cost a step: one linearisation a start and one JVP a tangent.
+    /// Takes `steps` steps with states and tangents, fewer where the inputs end before. Cost a step: one linearisation a
+    /// start and one JVP a tangent.
     pub fn advance(&mut self, steps: u64) {
+        let steps = self.system.length().map_or(steps, |length| steps.min(length.saturating_sub(self.step)));
         let (dim, starts, lanes) = (self.system.dim(), self.starts, self.columns * self.starts);
         let map = self.system.map;
         if let Some(offer) = map.strider() {
@@ -190,6 +193,14 @@ impl<'a, T: Real> Walk<'a, T> {
     pub fn orthonormalize(&mut self) {
         let lanes = self.columns * self.starts;
         self.qr.factor(&mut self.frame[..self.system.dim() * lanes]);
+    }
+
+    /// Makes the frames good to go on from without making them orthonormal: their first `j` tangents span what they
+    /// spanned. Diagonals multiply up from one [`orthonormalize`](Self::orthonormalize) to the next to what they would be
+    /// had all factorisations been orthonormal, so that sums of their logarithms are the same but for rounding.
+    pub fn eliminate(&mut self) {
+        let lanes = self.columns * self.starts;
+        self.qr.eliminate(&mut self.frame[..self.system.dim() * lanes]);
     }
 
     /// The start and component of a state that is not finite, or the start alone where only its tangents are.

@@ -261,13 +261,15 @@ impl Cell {
         let dx = tangent.arguments.slice(input.from.clone()).data;
         let dh = tangent.arguments.slice(0..hidden).data;
         let h = slab.slice(0..hidden).data;
-        push(&input, dx, &mut pre[rows(&input.to)], true);
-        push(&state, dh, &mut pre[rows(&state.to)], self.kind == Kind::Gru);
+        // Frames of large cells do not fit into the caches: every pass over them that can be spared is.
+        let alike = matches!(self.kind, Kind::Rnn(_) | Kind::Lstm);
+        let driven = self.inputs > 0 || tangent.params.is_some() || !alike;
+        if driven {
+            push(&input, dx, &mut pre[rows(&input.to)], true);
+        }
+        push(&state, dh, &mut pre[rows(&state.to)], !driven || self.kind == Kind::Gru);
         match self.kind {
-            Kind::Rnn(_) => {
-                out.data.copy_from_slice(pre);
-                linalg::scale_points(extra, points, out.data, lanes);
-            }
+            Kind::Rnn(_) => linalg::scaled_points(extra, points, pre, out.data, lanes),
             Kind::Lstm => {
                 let [i, f, g, o] = fourths(gates.data);
                 let [di, df, dg, d_o] = fourths(pre);

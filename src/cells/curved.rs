@@ -8,7 +8,7 @@ use super::cell::{ROOM, apart, fourths, fourths_mut, thirds, thirds_mut};
 use super::gates::{GruBend, LstmBend};
 use super::{Cell, Kind};
 use crate::Real;
-use crate::dynamics::{Bend, Component, Curved};
+use crate::dynamics::{Bend, Component, Curved, add_lanes, add_points, side_by_side};
 use crate::linalg::{self, Block, BlockMut, Planes, pointwise};
 
 impl<T: Real> Curved<T> for Cell {
@@ -64,20 +64,8 @@ impl<T: Real> Curved<T> for Cell {
             let [dw, db] = apart(params_bar, product.matrix(), product.biases());
             let kept = kept.slice(product.to.clone());
             linalg::outer_add(kept.data, u.slice(product.from.clone()).data, dw, &mut [], u.lanes);
-            // A bias moves the point, no tangent.
-            for (sum, row) in db.iter_mut().zip(kept.data.chunks_exact(kept.lanes)) {
-                *sum = row.iter().skip(group - 1).step_by(group).fold(*sum, |sum, &x| sum + x);
-            }
+            add_points(kept, group, db);
         }
-    }
-}
-
-/// A block's lanes with one more beside them.
-fn side_by_side<T: Copy>(block: &[T], lane: &[T], out: &mut [T]) {
-    let lanes = block.len() / lane.len();
-    for ((row, &last), out) in block.chunks_exact(lanes).zip(lane).zip(out.chunks_exact_mut(lanes + 1)) {
-        out[..lanes].copy_from_slice(row);
-        out[lanes] = last;
     }
 }
 
@@ -131,35 +119,14 @@ impl Cell {
     }
 }
 
-/// `sums += block`, summed over its lanes in order.
-fn add_lanes<T: Real>(block: &[T], lanes: usize, sums: &mut [T]) {
-    for (sum, row) in sums.iter_mut().zip(block.chunks_exact(lanes)) {
-        *sum = row.iter().fold(*sum, |sum, &x| sum + x);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::Tangent;
+    use crate::dynamics::testkit;
     use crate::nn::{Activation, fan_in_uniform};
     use proptest::prelude::*;
-    use rand::{RngExt, SeedableRng};
+    use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
-
-    /// `aᵀ g(u) + Σ wᵀ ∂g/∂u δu` from values and pushes alone.
-    fn scalar(cell: &Cell, params: &[f64], u: &[f64], tangents: &[f64], a: &[f64], w: &[f64]) -> f64 {
-        let lanes = w.len() / a.len();
-        let mut scratch = vec![0.0; Component::<f64>::scratch_len(cell) * lanes];
-        let (mut value, mut image) = (vec![0.0; a.len()], vec![0.0; w.len()]);
-        let mut slab = vec![0.0; Component::<f64>::slab_len(cell)];
-        let (out, kept) = (BlockMut::new(&mut value, 1), BlockMut::new(&mut slab, 1));
-        cell.linearize(params, Block::new(u, 1), out, kept, &mut scratch);
-        let (slab, along) = (Block::new(&slab, 1), Tangent::from(Block::new(tangents, lanes)));
-        cell.jvp(params, slab, along, BlockMut::new(&mut image, lanes), &mut scratch);
-        let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-        dot(a, &value) + dot(w, &image)
-    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
@@ -174,63 +141,7 @@ mod tests {
             let cell = Cell { kind, hidden, inputs };
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let params: Vec<f64> = fan_in_uniform(&Component::<f64>::params(&cell, ""), 2.0, &mut rng);
-            let (rows, state) = (cell.state() + inputs, cell.state());
-            let mut draw = |count: usize| -> Vec<f64> { (0..count).map(|_| rng.random_range(-1.0..1.0)).collect() };
-            let (u, tangents, a, w) = (draw(rows), draw(rows * lanes), draw(state), draw(state * lanes));
-
-            let mut scratch = vec![0.0; Curved::<f64>::bend_scratch_len(&cell) * (lanes + 1)];
-            let (mut value, mut image) = (vec![0.0; state], vec![0.0; state * lanes]);
-            let mut slab = vec![0.0; Component::<f64>::slab_len(&cell)];
-            let (out, kept) = (BlockMut::new(&mut value, 1), BlockMut::new(&mut slab, 1));
-            cell.linearize(&params, Block::new(&u, 1), out, kept, &mut scratch);
-            let mut pushed = vec![0.0; Curved::<f64>::pushed_len(&cell) * lanes];
-            let (slab, along) = (Block::new(&slab, 1), Block::new(&tangents, lanes));
-            let keep = BlockMut::new(&mut pushed, lanes);
-            cell.push(&params, slab, along, BlockMut::new(&mut image, lanes), keep, &mut scratch);
-            let bend = Bend {
-                slab,
-                tangents: along,
-                pushed: Block::new(&pushed, lanes),
-                value: Block::new(&a, 1),
-                images: Block::new(&w, lanes),
-            };
-            let pre = Curved::<f64>::pushed_len(&cell);
-            let (mut bars, mut kept) = (vec![f64::NAN; rows * (lanes + 1)], vec![f64::NAN; pre * (lanes + 1)]);
-            let mut params_bar = vec![0.5; params.len()];
-            scratch.fill(f64::NAN);
-            let to = (BlockMut::new(&mut bars, lanes + 1), BlockMut::new(&mut kept, lanes + 1));
-            cell.bend(&params, bend, to.0, to.1, &mut scratch);
-            let mut all = vec![0.0; bars.len()];
-            side_by_side(&tangents, &u, &mut all);
-            let (all, kept) = (Block::new(&all, lanes + 1), Block::new(&kept, lanes + 1));
-            cell.accumulate(all, kept, lanes + 1, &mut params_bar);
-            let (tangents_bar, u_bar): (Vec<&[f64]>, Vec<f64>) =
-                bars.chunks_exact(lanes + 1).map(|row| (&row[..lanes], row[lanes])).unzip();
-            let tangents_bar = tangents_bar.concat();
-
-            let step = 1e-3;
-            // Extrapolated differences: the error falls as the fourth power of the step.
-            let known = |of: &dyn Fn(f64) -> f64| {
-                let central = |h: f64| (of(h) - of(-h)) / (2.0 * h);
-                (4.0 * central(step) - central(2.0 * step)) / 3.0
-            };
-            let moved = |x: &[f64], at: usize, by: f64| {
-                let mut x = x.to_vec();
-                x[at] += by;
-                x
-            };
-            for (at, &found) in u_bar.iter().enumerate() {
-                let known = known(&|by| scalar(&cell, &params, &moved(&u, at, by), &tangents, &a, &w));
-                prop_assert!((found - known).abs() < 1e-9, "{kind:?} u {at}: {found} {known}");
-            }
-            for (at, &found) in tangents_bar.iter().enumerate() {
-                let known = known(&|by| scalar(&cell, &params, &u, &moved(&tangents, at, by), &a, &w));
-                prop_assert!((found - known).abs() < 1e-9, "{kind:?} tangent {at}: {found} {known}");
-            }
-            for (at, &found) in params_bar.iter().enumerate() {
-                let known = 0.5 + known(&|by| scalar(&cell, &moved(&params, at, by), &u, &tangents, &a, &w));
-                prop_assert!((found - known).abs() < 1e-9, "{kind:?} parameter {at}: {found} {known}");
-            }
+            testkit::check_curved(&cell, &params, lanes, seed).map_err(TestCaseError::fail)?;
         }
     }
 

@@ -1,4 +1,10 @@
 //! Recurrent cells: maps `h' = g(h, x; θ)` with the same contract as vector fields.
+//!
+//! To add one: implement [`Component`](crate::dynamics::Component) and [`Recurrent`] in a file here (`antisymmetric.rs` is the
+//! smallest model) and let `dynamics::testkit` check them; spectra, gradients and `rest` then take it as a map, and
+//! [`Along`] runs it along sequences. To have it in stacks, whole nets, files of PyTorch and the program as well, make it a
+//! [`Kind`] of [`Cell`]: its equations in `cell.rs` and `gates.rs`, its second derivatives in `curved.rs`, its tensors' names
+//! and gate order in `pytorch/`, its sum rule, if it has one, in `analysis/audit/cells.rs`.
 
 mod antisymmetric;
 mod cell;
@@ -19,6 +25,7 @@ mod recurrent;
 mod run;
 mod sequence;
 mod stack;
+mod stack_curved;
 
 pub use antisymmetric::AntisymmetricRnn;
 pub use cell::{Cell, Kind};

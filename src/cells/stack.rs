@@ -13,17 +13,19 @@ use std::ops::Range;
 /// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, `weight_ih_l1`, ….
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
-    layers: Vec<Cell>,
+    pub(super) layers: Vec<Cell>,
 }
 
 /// Where one layer's numbers lie.
-struct Layer {
-    cell: Cell,
+pub(super) struct Layer {
+    pub cell: Cell,
     /// Rows of its `h` and of its `c` in the state.
-    h: Range<usize>,
-    c: Range<usize>,
-    params: Range<usize>,
-    slab: Range<usize>,
+    pub h: Range<usize>,
+    pub c: Range<usize>,
+    pub params: Range<usize>,
+    /// Rows of the slab: the cell's own, then its arguments where second derivatives need them.
+    pub slab: Range<usize>,
+    pub arguments: Range<usize>,
 }
 
 impl Stack {
@@ -76,7 +78,7 @@ impl Stack {
         hidden - self.layers[self.layers.len() - 1].hidden..hidden
     }
 
-    fn places<T: Real>(&self) -> impl Iterator<Item = Layer> {
+    pub(super) fn places<T: Real>(&self) -> impl Iterator<Item = Layer> {
         let mut c = self.layers.iter().map(|cell| cell.hidden).sum::<usize>();
         let (mut h, mut params, mut slab) = (0, 0, 0);
         self.layers.iter().map(move |&cell| {
@@ -84,25 +86,32 @@ impl Stack {
                 *at += by;
                 *at - by..*at
             };
+            let arguments = if self.keeps_arguments::<T>() { Component::<T>::in_dim(&cell) } else { 0 };
             Layer {
                 cell,
                 h: advance(&mut h, cell.hidden),
                 c: advance(&mut c, cell.state() - cell.hidden),
                 params: advance(&mut params, Component::<T>::param_count(&cell)),
                 slab: advance(&mut slab, Component::<T>::slab_len(&cell)),
+                arguments: advance(&mut slab, arguments),
             }
         })
     }
 
+    /// A lone cell's arguments are the caller's.
+    fn keeps_arguments<T: Real>(&self) -> bool {
+        self.layers.len() > 1 && Component::<T>::curved(&self.layers[0]).is_some()
+    }
+
     /// Rows of the largest layer's arguments and state.
-    fn largest(&self) -> (usize, usize) {
+    pub(super) fn largest(&self) -> (usize, usize) {
         let arguments = self.layers.iter().map(|cell| cell.state() + cell.inputs).max().unwrap_or(0);
         (arguments, self.layers.iter().map(Cell::state).max().unwrap_or(0))
     }
 
     /// Runs `each(layer, arguments, next, rest of the scratch)` from the lowest layer up, where `arguments` are gathered
     /// from the block `u` and the layer below, and `next` goes to `out`.
-    fn upwards<T: Real>(
+    pub(super) fn upwards<T: Real>(
         &self,
         u: Block<T>,
         mut out: BlockMut<T>,
@@ -158,7 +167,7 @@ impl<T: Real> Component<T> for Stack {
     }
 
     fn slab_len(&self) -> usize {
-        self.layers.iter().map(Component::<T>::slab_len).sum()
+        self.places::<T>().last().map_or(0, |layer| layer.arguments.end)
     }
 
     fn scratch_len(&self) -> usize {
@@ -180,6 +189,9 @@ impl<T: Real> Component<T> for Stack {
             return cell.linearize(params, u, out, slab, scratch);
         }
         self.upwards(u, out, scratch, |layer, arguments, next, rest| {
+            if !layer.arguments.is_empty() {
+                slab.slice(layer.arguments.clone()).data.copy_from_slice(arguments.data);
+            }
             let slab = slab.slice(layer.slab.clone());
             layer.cell.linearize(&params[layer.params.clone()], arguments, next, slab, rest);
         });
@@ -246,11 +258,9 @@ impl<T: Real> Component<T> for Stack {
             }
         }
     }
+
     fn curved(&self) -> Option<&dyn Curved<T>> {
-        match &self.layers[..] {
-            [cell] => cell.curved(),
-            _ => None,
-        }
+        Component::<T>::curved(&self.layers[0]).map(|_| self as &dyn Curved<T>)
     }
 }
 

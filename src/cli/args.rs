@@ -204,7 +204,11 @@ pub struct PredictArgs {
 /// first known start over the span it was fitted to. A flow is integrated from the start time on, a map is iterated; its
 /// times are numbers of steps. A fitted model's times and channels have the units of its data.
 ///
-/// Writes trajectory.csv and trajectory.svg; where the trajectory cannot be followed to the end, the part before.
+/// --portrait looks for points of rest of a named system and draws them in a plane; --section keeps the passages of a flow
+/// through one.
+///
+/// Writes trajectory.csv and trajectory.svg; where the trajectory cannot be followed to the end, the part before. With
+/// --portrait rest.csv and portrait.svg, with --section section.csv and section.svg.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples, from the repository's root:
@@ -212,6 +216,8 @@ Examples, from the repository's root:
   flowmap simulate --system van-der-pol --set mu=5 --start 0.1,0 --at 0:60:0.05 --method dopri5
   flowmap simulate --system pendulum --set damping=0 --method verlet --step 0.05
   flowmap simulate --system henon --at 0:10000:1
+  flowmap simulate --system pendulum --portrait
+  flowmap simulate --system rossler --at 100:5000:0.1 --section y=0 --crossing falling
 
 And after `flowmap fit data/lynx_hare.csv --holdout 0.2`:
   flowmap simulate --model out/fit --start 30,4 --at 1900:1950:0.1 --method dop853")]
@@ -223,7 +229,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     pub set: Vec<String>,
     /// The folder of a fit, instead of a system
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["system", "set"], value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["system", "set", "section"], value_hint = ValueHint::DirPath)]
     pub model: Option<PathBuf>,
     /// The series whose first known start a fitted model is followed from [default: the first]
     #[arg(long, value_name = "NAME", requires = "model")]
@@ -240,8 +246,36 @@ pub struct SimulateArgs {
     /// Times from a CSV file with a column `time`
     #[arg(long, value_name = "TIMES.csv", conflicts_with = "at", value_hint = ValueHint::FilePath)]
     pub at_file: Option<PathBuf>,
+    /// Look for points of rest along the trajectory and around, and draw them with it in a plane
+    #[arg(long, conflicts_with = "model")]
+    pub portrait: bool,
+    /// The two components of the portrait [default: the first two]
+    #[arg(long, value_name = "X,Y", value_delimiter = ',', requires = "portrait")]
+    pub plane: Option<Vec<String>>,
+    #[command(flatten)]
+    pub cut: SectionArgs,
     #[command(flatten)]
     pub solver: SolverArgs,
+}
+
+/// A Poincaré section.
+#[derive(Args, Clone, Debug)]
+pub struct SectionArgs {
+    /// Where a flow passes a value of a component: the passages are kept (simulate: from the first time asked for on), or
+    /// sampled (sweep)
+    #[arg(long, value_name = "COMPONENT=VALUE", allow_hyphen_values = true, value_parser = cut)]
+    pub section: Option<(String, f64)>,
+    /// Which passages count
+    #[arg(long, value_enum, default_value_t = Passages::Rising, requires = "section")]
+    pub crossing: Passages,
+}
+
+/// Ways to pass a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Passages {
+    Rising,
+    Falling,
+    Either,
 }
 
 /// How a flow is integrated.
@@ -388,7 +422,8 @@ pub struct SourceArgs {
 
 /// Scans a parameter of a named system: at each value the Lyapunov exponents and samples of the attractor.
 ///
-/// A map's samples are its states one after another, a flow's the local maxima of one component. Values are measured
+/// A map's samples are its states one after another, a flow's the local maxima of one component, or that component where the
+/// flow passes through a plane (--section). Values are measured
 /// each by itself, from the same start, over all threads. Where a run fails the exponents are NaN and a reason stands
 /// beside them.
 ///
@@ -400,7 +435,8 @@ pub struct SourceArgs {
 Examples, from the repository's root:
   flowmap sweep --system logistic --over r=2.5:4:10000
   flowmap sweep --system henon --over a=1:1.4:400 --show y
-  flowmap sweep --system lorenz63 --over rho=20:250:400 --show z")]
+  flowmap sweep --system lorenz63 --over rho=20:250:400 --show z
+  flowmap sweep --system rossler --over c=2:6:400 --section y=0 --crossing falling")]
 pub struct SweepArgs {
     /// The system; `flowmap systems` lists them
     #[arg(long, value_name = "NAME")]
@@ -435,6 +471,8 @@ pub struct SweepArgs {
     /// The component that is sampled [default: the first]
     #[arg(long, value_name = "COMPONENT")]
     pub show: Option<String>,
+    #[command(flatten)]
+    pub cut: SectionArgs,
     /// Go on from the checkpoint of a sweep that was stopped, with the same options
     #[arg(long)]
     pub resume: bool,
@@ -542,7 +580,8 @@ pub enum Precision {
 ///
 /// Where a point of rest attracts, a step is stable if the spectral radius of its Jacobian there is below 1; the limit is
 /// predicted from the eigenvalues and the method's stability function, and measured by bisection on trajectories. Where
-/// none does, the limit is the largest step that stays within 0.1 standard deviations of the accurate trajectory.
+/// none does, the limit is the largest step that stays within 0.1 standard deviations of the accurate trajectory, at most
+/// its span.
 ///
 /// Writes stability.json, stability.csv, eigenvalues.csv, stability.svg and trajectories.svg.
 #[derive(Args, Debug)]
@@ -557,7 +596,7 @@ pub struct StabilityArgs {
     /// A named flow; `flowmap systems` lists them
     #[arg(long, value_name = "NAME", help_heading = "What is stepped")]
     pub system: Option<String>,
-    /// A square matrix A, of the flow y' = A y: a CSV file of numbers under a header, or an npy array
+    /// A square matrix A, of the flow y' = A y: a CSV file of numbers under a line of names, or an npy array
     #[arg(long, value_name = "A.csv|A.npy", value_hint = ValueHint::FilePath, help_heading = "What is stepped")]
     pub matrix: Option<PathBuf>,
     /// The folder of a fitted model
@@ -572,10 +611,12 @@ pub struct StabilityArgs {
     /// Methods, as `flowmap simulate --help` names them [default: some explicit and implicit ones]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub methods: Option<Vec<String>>,
-    /// Steps to look at, in units of time [default: some about the shortest and the longest limit]
+    /// Steps to look at, in units of time [default: some about the shortest and the longest limit, and one for what is
+    /// much slower]
     #[arg(long, value_name = "X,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub steps: Option<Vec<f64>>,
-    /// How long trajectories are [default: one that shows what the system does; that of a model's data]
+    /// How long trajectories are [default: one that shows what the system does; until a matrix's slowest mode has
+    /// decayed; that of a model's data]
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub span: Option<f64>,
 }
@@ -636,6 +677,15 @@ fn pair(text: &str) -> Result<(String, String), String> {
         }
         _ => Err("write CHANNEL=COLUMN, such as mag_B=err_B".into()),
     }
+}
+
+fn cut(text: &str) -> Result<(String, f64), String> {
+    if let Some((component, value)) = text.split_once('=')
+        && let (false, Ok(value)) = (component.trim().is_empty(), value.trim().parse())
+    {
+        return Ok((component.trim().into(), value));
+    }
+    Err("write COMPONENT=VALUE, such as x=0".into())
 }
 
 fn scan(text: &str) -> Result<(String, [f64; 2], usize), String> {

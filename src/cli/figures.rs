@@ -6,8 +6,9 @@ use crate::dynamics::systems::{Instance, Kind};
 use crate::io::OutputFolder;
 use crate::models::{Fitted, Prediction};
 use crate::plot::{
-    Curve, ExponentMark, FitFigure, FitPanel, FitSeries, LossFigure, Points, SpectrumFigure, Stage, SweepFigure,
-    TrajectoryFigure, fit_figure, loss_figure, spectrum_figure, sweep_figure, trajectory_figure,
+    Curve, ExponentMark, FitFigure, FitPanel, FitSeries, LossFigure, Points, PortraitFigure, SpectrumFigure, Stage,
+    SweepFigure, TrajectoryFigure, fit_figure, loss_figure, portrait_figure, spectrum_figure, sweep_figure,
+    trajectory_figure,
 };
 use crate::series::grid::spread;
 use crate::series::{Panel, Series};
@@ -219,6 +220,22 @@ pub fn write_trajectory(
 /// If it cannot be written.
 pub fn write_figure(folder: &OutputFolder, figure: &TrajectoryFigure) -> Result<()> {
     write(folder, "trajectory.svg", &trajectory_figure(figure)?)
+}
+
+/// `portrait.svg`.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_portrait(folder: &OutputFolder, figure: &PortraitFigure) -> Result<()> {
+    write(folder, "portrait.svg", &portrait_figure(figure)?)
+}
+
+/// `section.svg`: passages through a plane, as points in time and against each other.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_section(folder: &OutputFolder, figure: &TrajectoryFigure) -> Result<()> {
+    write(folder, "section.svg", &trajectory_figure(figure)?)
 }
 
 /// `spectrum.svg`: exponents with their errors, and how they converged.

@@ -2,7 +2,8 @@
 
 use super::args::{Common, SimulateArgs, SolverArgs};
 use super::console::{Console, short};
-use super::{figures, simulate_model, tables};
+use super::portrait::{self, Portrait};
+use super::{figures, section, simulate_model, tables};
 use crate::dynamics::systems::{Instance, Kind, Settings, system};
 use crate::io::OutputFolder;
 use crate::io::table::Cell;
@@ -44,6 +45,10 @@ struct Report<'a> {
     rejected: usize,
     evaluations: usize,
     wall_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rest: Option<Vec<portrait::RestReport>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passages: Option<usize>,
     failure: Option<FailureReport>,
 }
 
@@ -94,13 +99,24 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
         let what = format!("{} rows of {} components are too many", times.len(), instance.dim());
         return Err(Error::config(what, "ask for fewer times"));
     }
+    let plane = section::plane(&args.cut, &instance)?;
+    let span = [times.first(), times.last()].map(|time| time.copied().unwrap_or(start_time));
+    if plane.is_some() && span[0] >= span[1] {
+        return Err(Error::config("--section is asked for at a single time", "ask for a span of times"));
+    }
+    let cut = plane.as_ref().map(|plane| Ok((plane, way.options(&instance)?))).transpose()?;
+    let portrait =
+        args.portrait.then(|| Portrait::of(&instance, args.plane.as_ref(), start_time, &start)).transpose()?;
     let problem = Problem { start_times: &[start_time], starts: &start, row_ptr: &[0, times.len()], times: &times };
     let begun = Instant::now();
     let solution = way.follow(&instance, &problem)?;
     let wall_seconds = begun.elapsed().as_secs_f64();
 
     let out = common.out.clone().unwrap_or_else(|| "out/simulate".into());
-    let folder = OutputFolder::create(&out, &["trajectory.csv", "trajectory.svg"], 1 << 20)?;
+    let mut files = vec!["trajectory.csv", "trajectory.svg"];
+    files.extend(portrait.iter().flat_map(|_| portrait::FILES));
+    files.extend(plane.iter().flat_map(|_| section::FILES));
+    let folder = OutputFolder::create(&out, &files, 1 << 20)?;
     let [report] = &solution.reports[..] else {
         return Err(Error::shape("reports of one trajectory", 1, solution.reports.len()));
     };
@@ -109,6 +125,14 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     tables::write_trajectory(&folder, &instance.labels, times, states)?;
     let remark = report.failure.as_ref().map(|failure| format!("ended early, at {}", short(failure.time)));
     figures::write_trajectory(&folder, &instance, times, states, remark.unwrap_or_default())?;
+    let seed = common.seed.unwrap_or(0);
+    let from = [&start, states].concat();
+    let rest = portrait.map(|portrait| portrait.write(&folder, &instance, &from, seed)).transpose()?;
+    let whole = report.failure.is_none();
+    let passages = cut
+        .filter(|_| whole)
+        .map(|(plane, options)| section::write(&folder, &instance, plane, (start_time, &start), span, options));
+    let passages = passages.transpose()?.map(|section| section.times.len());
 
     let (method, [rtol, atol, step]) = way.described();
     let told = [("rtol", rtol), ("atol", atol), ("step", step)];
@@ -119,13 +143,19 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     console.say(format_args!("{:<8} {method}{told}: {cost}, {wall_seconds:.3} s", "method"));
     let asked = problem.times.len();
     let part = if rows < asked { format!(" of the {asked} asked for, up to the failure") } else { String::new() };
+    if let Some(found) = &rest {
+        console.say(format_args!("{:<8} {}", "rest", portrait::in_words(found)));
+    }
+    if let (Some(passages), Some((component, value))) = (passages, &args.cut.section) {
+        console.say(format_args!("{:<8} {passages} passages through {component} = {}", "section", short(*value)));
+    }
     console.say(format_args!("{:<8} {rows} rows{part}, in {}", "files", out.display()));
     console.json(&Report {
         out: &out,
         system: name,
         kind: instance.system.kind.name(),
         parameters: instance.system.parameters.iter().map(|p| p.name).zip(instance.values.iter().copied()).collect(),
-        seed: common.seed.unwrap_or(0),
+        seed,
         start: &start,
         start_time,
         method,
@@ -138,6 +168,8 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
         rejected: report.rejected,
         evaluations: report.evaluations,
         wall_seconds,
+        rest: rest.as_ref().map(portrait::report),
+        passages,
         failure: report.failure.as_ref().map(|failure| FailureReport {
             time: failure.time,
             step: failure.step,
@@ -256,6 +288,18 @@ impl Way {
             Self::Integrate { options, .. } => solve::solve(instance.field()?, &instance.params, problem, options),
             Self::Independently { method, rtol, atol } => {
                 solve_independently(*method, instance.field()?, &instance.params, problem, *rtol, *atol)
+            }
+        }
+    }
+
+    /// The options of a solve by a method of this program.
+    fn options(&self, instance: &Instance) -> Result<&Options> {
+        match self {
+            Self::Integrate { options, .. } => Ok(options),
+            Self::Iterate { .. } | Self::Independently { .. } => {
+                let name = instance.system.name;
+                let what = format!("--section of {name} is found by the events of this program's own methods");
+                Err(Error::config(what, "choose another --method"))
             }
         }
     }

@@ -2,14 +2,16 @@
 
 use super::args::{Common, SweepArgs};
 use super::console::{Console, short};
+use super::sources::forward;
 use super::sources::system::Stepping;
-use super::{figures, interrupt, simulate, tables};
-use crate::analysis::SpectrumOptions;
-use crate::analysis::sweep::{Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
+use super::{figures, interrupt, section, simulate, tables};
+use crate::analysis::sweep::{Cut, Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
+use crate::analysis::{Run, SpectrumOptions};
 use crate::dynamics::systems::{Instance, Kind};
 use crate::io::{OutputFolder, json, tensors};
 use crate::plot::SweepFigure;
 use crate::series::grid::spread;
+use crate::solve;
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -59,12 +61,15 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     let begun = Instant::now();
     let (parameter, [from, to], count) = (&args.over.0, args.over.1, args.over.2);
     let values = values(args)?;
+    forward(args.step)?;
     let first = at(from, args, common)?;
     let start = simulate::start(args.start.as_ref(), &first)?;
     let stepping = Stepping::of(&first, args.method.as_deref(), args.step)?;
     let stepped = stepping.stepped();
     let dim = stepped.dim();
     let options = options(args, common, &first)?;
+    let plane = section::plane(&args.cut, &first)?;
+    let method = plane.as_ref().map(|_| solve::method(stepping.method)).transpose()?;
     let exponents = options.spectrum.exponents.unwrap_or(dim);
     if exponents == 0 || exponents > dim {
         let what = format!("{exponents} exponents are asked for of a system with {dim} dimensions");
@@ -73,6 +78,8 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     if args.steps == 0 {
         return Err(Error::config("no step is counted", "give --steps of at least 1"));
     }
+    // What no value could be measured with is told before any is.
+    Run::new(&stepped, std::slice::from_ref(&start), options.spectrum.clone())?;
     if count.saturating_mul(exponents.saturating_mul(3).saturating_add(args.samples)) > MOST_CELLS {
         let what = format!("{count} values with {} samples are too many numbers", args.samples);
         return Err(Error::config(what, "ask for fewer values or fewer --samples"));
@@ -85,12 +92,18 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
         others.map(|(p, &value)| (p.name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into();
     let settings = json!({
         "source": source, "options": format!("{options:?}"), "over": [json!(parameter), json!(from), json!(to), json!(count)],
+        "clock": format!("{:?}", stepped.clock),
+        "section": format!("{plane:?}"),
     })
     .to_string();
     let mut sweep = Sweep::new(values, exponents, |value| {
         let instance = at(value, args, common)?;
         let stepping = Stepping::of(&instance, args.method.as_deref(), args.step)?;
-        SweepPoint::measure(&stepping.stepped(), &start, &options)
+        let cut = match (&plane, method) {
+            (Some(plane), Some(method)) => Some(Cut { plane, field: instance.field()?, method }),
+            _ => None,
+        };
+        SweepPoint::measure(&stepping.stepped(), &start, &options, cut.as_ref())
     });
     let out = common.out.clone().unwrap_or_else(|| "out/sweep".into());
     if args.resume {
@@ -106,7 +119,11 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     let points = sweep.points();
     let values = &sweep.values()[..points.len()];
     let shown = &first.labels[options.component];
-    let sampled = if options.sampled == Sampled::Maxima { format!("maxima of {shown}") } else { shown.clone() };
+    let sampled = match (&args.cut.section, options.sampled) {
+        (Some((component, value)), _) => format!("{shown} at {component} = {}", short(*value)),
+        (None, Sampled::Maxima) => format!("maxima of {shown}"),
+        (None, Sampled::Steps) => shown.clone(),
+    };
     let leading = values.iter().zip(points).filter_map(|(&value, point)| Some((value, *point.exponents.first()?)));
     let largest = leading.filter(|(_, x)| x.is_finite()).max_by(|a, b| a.1.total_cmp(&b.1));
     let report = Report {
@@ -166,15 +183,16 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
 
 fn values(args: &SweepArgs) -> Result<Vec<f64>> {
     let (_, [from, to], count) = args.over;
-    if !(from.is_finite() && to.is_finite() && from < to) {
-        return Err(Error::config(format!("the values from {from} to {to} are no span"), "give FROM below TO"));
+    if !(from < to && (to - from).is_finite()) {
+        let what = format!("the values from {} to {} are no span", short(from), short(to));
+        return Err(Error::config(what, "give FROM below TO, both finite"));
     }
     if !(2..=MOST_CELLS).contains(&count) {
         return Err(Error::config(format!("{count} values are asked for"), format!("ask for 2 to {MOST_CELLS}")));
     }
     let values = spread(from, to, count);
     if values.windows(2).any(|pair| pair[0] >= pair[1]) {
-        let what = format!("{count} values between {from} and {to} are closer than numbers are");
+        let what = format!("{count} values between {} and {} are closer than numbers are", short(from), short(to));
         return Err(Error::config(what, "ask for fewer"));
     }
     Ok(values)

@@ -10,6 +10,7 @@ use crate::series::Panel;
 use crate::series::read::SERIES_COLUMN;
 use crate::series::split::{Role, SeriesSplit, Split};
 use crate::train::{DataSpec, LogRow, Phase};
+use std::path::Path;
 
 /// `train.csv`: a row an epoch.
 ///
@@ -121,10 +122,18 @@ pub fn write_predictions(
 /// # Errors
 /// If it cannot be written.
 pub fn write_trajectory(folder: &OutputFolder, labels: &[String], times: &[f64], states: &[f64]) -> Result<()> {
+    write_states(&folder.file("trajectory.csv"), labels, times, states)
+}
+
+/// A row a time, with the state.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_states(file: &Path, labels: &[String], times: &[f64], states: &[f64]) -> Result<()> {
     let header: Vec<&str> = std::iter::once("time").chain(labels.iter().map(String::as_str)).collect();
     let rows = times.iter().zip(states.chunks_exact(labels.len()));
     let rows = rows.map(|(time, state)| std::iter::once(time).chain(state).map(|&number| number.into()).collect());
-    table::write(&folder.file("trajectory.csv"), &header, rows)
+    table::write(file, &header, rows)
 }
 
 /// `spectrum.csv`: a row an exponent.

@@ -113,7 +113,9 @@ pub trait Component<T: Real>: Send + Sync {
     fn strider(&self) -> Option<Strider<'_, T>> {
         None
     }
-    /// The component's offer of second derivatives, if it makes one: cells that gradients of exponents are taken through.
+
+    /// The component's offer of second derivatives, if it makes one, which gradients of exponents need: cells and stacks of
+    /// them, dense layers, and explicit steps on a field that makes one.
     fn curved(&self) -> Option<&dyn Curved<T>> {
         None
     }

@@ -49,3 +49,34 @@ pub trait Curved<T: Real>: Component<T> {
     /// holds the tangents and, in the last lane, the point, and `kept` what the bend kept.
     fn accumulate(&self, u: Block<T>, kept: Block<T>, group: usize, params_bar: &mut [T]);
 }
+
+/// A block's lanes with one more beside them: tangents and their point.
+pub(crate) fn side_by_side<T: Copy>(block: &[T], lane: &[T], out: &mut [T]) {
+    let lanes = block.len() / lane.len().max(1);
+    for ((row, &last), out) in block.chunks_exact(lanes.max(1)).zip(lane).zip(out.chunks_exact_mut(lanes + 1)) {
+        out[..lanes].copy_from_slice(row);
+        out[lanes] = last;
+    }
+}
+
+/// The lanes of tangents, and that of their point, apart.
+pub(crate) fn apart<T: Copy>(both: &[T], lanes: usize, block: &mut [T], lane: &mut [T]) {
+    for ((row, last), both) in block.chunks_exact_mut(lanes).zip(lane).zip(both.chunks_exact(lanes + 1)) {
+        row.copy_from_slice(&both[..lanes]);
+        *last = both[lanes];
+    }
+}
+
+/// `sums += block`, summed over its lanes in order.
+pub(crate) fn add_lanes<T: Real>(block: &[T], lanes: usize, sums: &mut [T]) {
+    for (sum, row) in sums.iter_mut().zip(block.chunks_exact(lanes)) {
+        *sum = row.iter().fold(*sum, |sum, &x| sum + x);
+    }
+}
+
+/// `sums += block`, summed over the points of several bends side by side: biases move the point, no tangent.
+pub(crate) fn add_points<T: Real>(block: Block<T>, group: usize, sums: &mut [T]) {
+    for (sum, row) in sums.iter_mut().zip(block.data.chunks_exact(block.lanes)) {
+        *sum = row.iter().skip(group - 1).step_by(group).fold(*sum, |sum, &x| sum + x);
+    }
+}

@@ -23,6 +23,7 @@ pub use at_rest::AtRest;
 pub use component::{Component, ParamSpec, Tangent};
 pub use compose::{Beside, Chain, Identity, Sum};
 pub use curved::{Bend, Curved};
+pub(crate) use curved::{add_lanes, add_points, apart, side_by_side};
 pub use dual::{Dual, Scalar};
 pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
 pub use jacobian::jacobian;

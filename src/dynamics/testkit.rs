@@ -1,7 +1,7 @@
 //! What every component must satisfy, as one function: JVP against finite differences, VJP against JVP by the
 //! dot-product identity, a batch against its lanes one by one to the last bit, `linearize` against `eval`.
 
-use super::{Component, ParamSpec, Tangent};
+use super::{Bend, Component, Curved, ParamSpec, Tangent, side_by_side};
 use crate::Real;
 use crate::linalg::{Block, BlockMut};
 use rand::{RngExt, SeedableRng};
@@ -275,4 +275,70 @@ mod tests {
         assert!(Chain::new::<f64>(Identity(2), Identity(3)).is_err());
         assert!(Sum::new::<f64>(Identity(2), Identity(3)).is_err());
     }
+}
+
+/// Checks the second derivatives of a component, at seeded random arguments and `lanes` tangents of size 1, against
+/// extrapolated differences of its values and tangents' images, and the images' bits.
+///
+/// # Errors
+/// A sentence that says which derivative is off, and by how much.
+pub fn check_curved<C: Curved<f64> + ?Sized>(
+    component: &C,
+    params: &[f64],
+    lanes: usize,
+    seed: u64,
+) -> Result<(), String> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut draw = |count: usize| -> Vec<f64> { (0..count).map(|_| rng.random_range(-1.0..1.0)).collect() };
+    let (rows, out, group) = (component.in_dim(), component.out_dim(), lanes + 1);
+    let (u, tangents, a, w) = (draw(rows), draw(rows * lanes), draw(out), draw(out * lanes));
+    let of = Fresh { component, params };
+    let (_, slab) = of.linearize(&u, 1);
+    let mut scratch = vec![f64::NAN; component.bend_scratch_len().max(component.scratch_len()) * group];
+    let mut image = vec![f64::NAN; out * lanes];
+    let mut pushed = vec![f64::NAN; component.pushed_len() * lanes];
+    let (slab, along) = (Block::new(&slab, 1), Block::new(&tangents, lanes));
+    let to = (BlockMut::new(&mut image, lanes), BlockMut::new(&mut pushed, lanes));
+    component.push(params, slab, along, to.0, to.1, &mut scratch);
+    same_bits("push against jvp", 0, &image, &of.jvp(slab.data, 1, &tangents, None, lanes))?;
+    let (pushed, value, images) = (Block::new(&pushed, lanes), Block::new(&a, 1), Block::new(&w, lanes));
+    let (mut bars, mut kept) = (vec![f64::NAN; rows * group], vec![f64::NAN; component.pushed_len() * group]);
+    scratch.fill(f64::NAN);
+    let to = (BlockMut::new(&mut bars, group), BlockMut::new(&mut kept, group));
+    component.bend(params, Bend { slab, tangents: along, pushed, value, images }, to.0, to.1, &mut scratch);
+    let mut all = vec![0.0; rows * group];
+    side_by_side(&tangents, &u, &mut all);
+    let mut params_bar = vec![0.5; params.len()];
+    component.accumulate(Block::new(&all, group), Block::new(&kept, group), group, &mut params_bar);
+
+    // `aᵀ g(u) + Σ wᵀ ∂g/∂u δu` from values and pushes alone.
+    let scalar = |params: &[f64], all: &[f64]| {
+        let of = Fresh { component, params };
+        let (value, slab) = of.linearize(&lane_of(all, group, lanes), 1);
+        let tangents: Vec<f64> = all.chunks_exact(group).flat_map(|row| &row[..lanes]).copied().collect();
+        dot(&a, &value) + dot(&w, &of.jvp(&slab, 1, &tangents, None, lanes))
+    };
+    let near = |what: &str, at: usize, found: f64, of: &dyn Fn(f64) -> f64| {
+        // Extrapolated: the error falls as the fourth power of the step.
+        let central = |h: f64| (of(h) - of(-h)) / (2.0 * h);
+        let known = (4.0 * central(1e-3) - central(2e-3)) / 3.0;
+        if (found - known).abs() < 1e-9 * known.abs().max(1.0) {
+            Ok(())
+        } else {
+            Err(format!("by {what} {at}: {found:e}, by differences {known:e}"))
+        }
+    };
+    let moved = |x: &[f64], at: usize, by: f64| {
+        let mut x = x.to_vec();
+        x[at] += by;
+        x
+    };
+    for (at, &found) in bars.iter().enumerate() {
+        let what = if at % group == lanes { "the point, row" } else { "a tangent, place" };
+        near(what, at, found, &|by| scalar(params, &moved(&all, at, by)))?;
+    }
+    for (at, &found) in params_bar.iter().enumerate() {
+        near("parameter", at, found - 0.5, &|by| scalar(&moved(params, at, by), &all))?;
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Rows of numbers from a file: sequences of inputs.
 
-use super::{Sheet, npy};
+use super::npy;
+use super::sheet::{Content, Sheet};
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -54,7 +55,7 @@ pub fn read_matrix(path: &Path) -> Result<Matrix> {
 }
 
 fn table(path: &Path) -> Result<Matrix> {
-    let mut sheet = Sheet::open(path)?;
+    let mut sheet = Sheet::holding(Content::Numbers, path)?;
     let columns = sheet.columns().len();
     if sheet.columns().iter().all(|name| name.trim().parse::<f64>().is_ok()) {
         let what = "its first line, which names the columns, holds numbers";
@@ -64,7 +65,9 @@ fn table(path: &Path) -> Result<Matrix> {
     while let Some(row) = sheet.next_row()? {
         for column in 0..columns {
             let number = row.number(column, &[])?;
-            values.push(number.ok_or_else(|| row.error(column, "the cell is empty", "give a number in every cell"))?);
+            values.push(
+                number.ok_or_else(|| row.error(column, "the cell is empty", "give a finite number in every cell"))?,
+            );
         }
     }
     Ok(Matrix { columns, values })
@@ -123,9 +126,20 @@ mod tests {
         let path = folder.path().join("x.csv");
         std::fs::write(&path, "a,b\n1,2\n3,-4.5\n").unwrap();
         assert_eq!(read_matrix(&path).unwrap(), Matrix { columns: 2, values: vec![1.0, 2.0, 3.0, -4.5] });
-        for text in ["a,b\n1,\n", "a,b\n1,x\n", "a,b\n1\n", "a,b\n", ""] {
+        for (text, place, remedy) in [
+            ("a,b\n1,\n", ":2:b:", "a finite number in every cell"),
+            ("a,b\n1,x\n", ":2:b:", "a finite number in every cell"),
+            ("a,b\n1,2\nNaN,3\n", ":3:a:", "a finite number in every cell"),
+            ("a,b\n-inf,2\n", ":2:a:", "a finite number in every cell"),
+            ("a,b\n1,1e300\n", ":2:b:", "units in which the numbers are smaller"),
+            ("a,b\n1\n", ":2:b:", "a number under each name"),
+            ("a,b\n", ":", "at least one row"),
+            ("", ":", "a line of names"),
+        ] {
             std::fs::write(&path, text).unwrap();
-            assert!(read_matrix(&path).is_err(), "{text}");
+            let told = read_matrix(&path).unwrap_err().to_string();
+            assert!(told.contains(&format!("x.csv{place}")) && told.contains(remedy), "{text:?}: {told}");
+            assert!(!told.contains("observed") && !told.contains("series"), "{told}");
         }
     }
 }

@@ -10,6 +10,15 @@ use crate::{Error, Result};
 /// The largest magnitude a number in a data file may have: its square must stay finite, also in sums.
 pub const LARGEST_VALUE: f64 = 1e150;
 
+/// What a file holds, which decides how a bad cell is to be mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Series of observations, some of which may be missing.
+    Series,
+    /// A number in every cell.
+    Numbers,
+}
+
 /// A CSV file with a header, read row by row. Names and cells are trimmed of blanks around them; a byte-order mark,
 /// any line ending, quoted cells and empty lines are accepted.
 #[derive(Debug)]
@@ -19,6 +28,7 @@ pub struct Sheet {
     reader: csv::Reader<Cursor<Vec<u8>>>,
     record: ByteRecord,
     lines: LineCounter,
+    content: Content,
 }
 
 /// One row of a [`Sheet`], with as many cells as the header.
@@ -28,15 +38,63 @@ pub struct Row<'a> {
     columns: &'a [String],
     record: &'a ByteRecord,
     line: u64,
+    content: Content,
+}
+
+impl Content {
+    fn header(self) -> &'static str {
+        match self {
+            Self::Series => "give it a header such as `series_id,time,x` and one row per series and time",
+            Self::Numbers => "give it a line of names, one a column, and rows of numbers below",
+        }
+    }
+
+    fn short_row(self) -> &'static str {
+        match self {
+            Self::Series => "fill it up with empty cells where nothing was observed",
+            Self::Numbers => "give every row a number under each name",
+        }
+    }
+
+    fn large_number(self) -> &'static str {
+        match self {
+            Self::Series => "give the column in a larger unit",
+            Self::Numbers => "choose units in which the numbers are smaller",
+        }
+    }
+
+    fn not_finite(self, shown: &str) -> String {
+        match self {
+            Self::Series => format!("leave the cell empty if it was not observed, or pass --missing {shown}"),
+            Self::Numbers => "give a finite number in every cell".into(),
+        }
+    }
+
+    fn not_a_number(self) -> &'static str {
+        match self {
+            Self::Series => {
+                "write a number, leave the cell empty if it was not observed, or name this spelling with --missing"
+            }
+            Self::Numbers => "give a finite number in every cell",
+        }
+    }
 }
 
 impl Sheet {
-    /// Opens the file and reads its header.
+    /// Opens a file of series and reads its header.
     ///
     /// # Errors
     /// [`Error::File`] if there is no such file, it is a folder, or it may not be read; [`Error::Data`] if it is empty
     /// or its header is not UTF-8 or names a column twice.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::holding(Content::Series, path)
+    }
+
+    /// Opens a file whose remedies are those of its content.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub(crate) fn holding(content: Content, path: &Path) -> Result<Self> {
         let mut bytes = read_file(path)?;
         if bytes.starts_with(b"\xef\xbb\xbf") {
             bytes.drain(..3);
@@ -45,13 +103,7 @@ impl Sheet {
         let mut record = ByteRecord::new();
         let found = reader.read_byte_record(&mut record).map_err(|bad| csv_error(path, bad))?;
         if !found {
-            return Err(data_error(
-                path,
-                None,
-                None,
-                "the file is empty",
-                "give it a header such as `series_id,time,x` and one row per series and time",
-            ));
+            return Err(data_error(path, None, None, "the file is empty", content.header()));
         }
         let mut lines = LineCounter::default();
         let line = lines.line_of(&record, reader.get_ref().get_ref());
@@ -66,7 +118,7 @@ impl Sheet {
                 return Err(data_error(path, Some(line), Some(name), what, "give every column a name of its own"));
             }
         }
-        Ok(Self { path: path.into(), columns, reader, record, lines })
+        Ok(Self { path: path.into(), columns, reader, record, lines, content })
     }
 
     /// The file.
@@ -108,14 +160,14 @@ impl Sheet {
         let (found, expected) = (self.record.len(), self.columns.len());
         if found != expected {
             let (kind, place, remedy) = if found < expected {
-                ("short", self.columns.get(found), "fill it up with empty cells where nothing was observed")
+                ("short", self.columns.get(found), self.content.short_row())
             } else {
                 ("long", None, "take the extra cells out, or quote a cell that holds a comma")
             };
             let what = format!("the row is too {kind}: {found} cells under a header of {expected}");
             return Err(data_error(&self.path, Some(line), place.map(String::as_str), what, remedy));
         }
-        Ok(Some(Row { path: &self.path, columns: &self.columns, record: &self.record, line }))
+        Ok(Some(Row { path: &self.path, columns: &self.columns, record: &self.record, line, content: self.content }))
     }
 }
 
@@ -150,21 +202,15 @@ impl<'a> Row<'a> {
             Ok(_) if text.contains(|c: char| c.is_ascii_digit()) => Err(self.error(
                 column,
                 format!("{shown} is too large to be squared (the limit is {LARGEST_VALUE:e})"),
-                "give the column in a larger unit",
+                self.content.large_number(),
             )),
-            _ if looks_not_finite(text) => Err(self.error(
-                column,
-                format!("`{shown}` is not a finite number"),
-                format!("leave the cell empty if it was not observed, or pass --missing {shown}"),
-            )),
+            _ if looks_not_finite(text) => {
+                Err(self.error(column, format!("`{shown}` is not a finite number"), self.content.not_finite(&shown)))
+            }
             _ if text.replacen(',', ".", 1).parse::<f64>().is_ok() => {
                 Err(self.error(column, format!("`{shown}` is not a number"), "write the decimal mark as a point"))
             }
-            _ => Err(self.error(
-                column,
-                format!("`{shown}` is not a number"),
-                "write a number, leave the cell empty if it was not observed, or name this spelling with --missing",
-            )),
+            _ => Err(self.error(column, format!("`{shown}` is not a number"), self.content.not_a_number())),
         }
     }
 

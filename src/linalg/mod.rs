@@ -37,7 +37,7 @@ pub use gemm::{affine, affine_add, outer_add, outer_add_blocks, transposed_add};
 pub(crate) use jacobi::log_singular_values;
 pub(crate) use pack::{Pack, PackMask};
 pub(crate) use planes::{At, Planes, Pointwise, Results, pointwise};
-pub use points::{direction_add_points, outer_add_points, scale_points};
+pub use points::{direction_add_points, outer_add_points, scale_points, scaled_points};
 pub use qr::Qr;
 pub use vector::Kernels;
 pub(crate) use vector::Vector;

@@ -20,6 +20,19 @@ pub fn scale_points<T: Real>(d: &[T], points: usize, v: &mut [T], lanes: usize) 
     }
 }
 
+/// `out = d ⊙ v`, shapes as for [`scale_points`].
+pub fn scaled_points<T: Real>(d: &[T], points: usize, v: &[T], out: &mut [T], lanes: usize) {
+    for (to, (row, d)) in out.chunks_exact_mut(lanes).zip(v.chunks_exact(lanes).zip(d.chunks_exact(points))) {
+        if let [d] = d {
+            to.iter_mut().zip(row).for_each(|(to, &v)| *to = v * *d);
+        } else {
+            for (to, group) in to.chunks_exact_mut(points).zip(row.chunks_exact(points)) {
+                to.iter_mut().zip(group.iter().zip(d)).for_each(|(to, (&v, &d))| *to = v * d);
+            }
+        }
+    }
+}
+
 /// `dw += y·xᵀ` and `db += y` summed over lanes, where `x` is `inner × points` and `y` is `rows × (groups·points)`.
 pub fn outer_add_points<T: Real>(y: &[T], x: &[T], points: usize, dw: &mut [T], db: &mut [T], lanes: usize) {
     if points == lanes {

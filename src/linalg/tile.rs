@@ -1,7 +1,7 @@
 //! The register tiles that every product is cut into.
 
 use super::vector::{Kernels, Vector, load_several};
-use std::mem::MaybeUninit;
+use std::cell::RefCell;
 
 /// Where the chains of a product begin.
 #[derive(Clone, Copy)]
@@ -28,11 +28,24 @@ pub(super) struct Product<T> {
 
 /// Inner indices taken at a time, so that the part of `B` under a tile stays in the first cache.
 const BLOCK: usize = 128;
+/// The same where both factors are packed: the next cache then keeps up, and the result is gone over half as often.
+const DEEP: usize = 512;
 /// Rows of `A` that are packed at a time.
-const PACKED: usize = 64;
-/// From so many columns on, packing `A` costs less than it saves: where its rows or columns are a power of two apart, the
-/// numbers of a tile would drive each other out of the first cache.
-const WIDE: usize = 128;
+const PACKED: usize = 96;
+/// From so many columns and rows on, packing the factors costs less than it saves: where their rows or columns are a power
+/// of two apart, the numbers of a tile would drive each other out of the first cache.
+const WIDE: usize = 160;
+const HIGH: usize = 8;
+
+/// A cache line of room.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line(#[allow(dead_code, reason = "room for numbers of any kind")] [u8; 64]);
+
+thread_local! {
+    /// Room for packed factors, kept from one product to the next.
+    static ROOM: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+}
 
 impl<T: Kernels> Product<T> {
     /// The whole product, `m × n` over `inner`. Element `(i, k)` of `A` is at `i·stride + k` if `ROWS`, else at
@@ -42,7 +55,7 @@ impl<T: Kernels> Product<T> {
     /// All elements of `A`, `B`, `C` and of the start lie in live memory, and `C` overlaps nothing.
     #[inline(always)]
     pub(super) unsafe fn run<V: Vector<T>, const ROWS: bool>(self, m: usize, n: usize, inner: usize, start: Start<T>) {
-        if n >= WIDE && m >= 8 {
+        if n >= WIDE && m >= HIGH {
             // SAFETY: the caller's promise.
             return unsafe { self.run_packed::<V, ROWS>(m, n, inner, start) };
         }
@@ -82,46 +95,55 @@ impl<T: Kernels> Product<T> {
         }
     }
 
-    /// [`run`](Self::run) with some rows of `A` at a time copied into panels of a tile's height, one after another.
+    /// [`run`](Self::run) with the factors copied as the tiles take them: of `B` columns of a tile's width one after another,
+    /// of `A` rows of a tile's height (Goto & van de Geijn 2008, ACM Trans. Math. Softw. 34, 12).
     ///
     /// # Safety
     /// As for `run`.
     #[inline(always)]
     unsafe fn run_packed<V: Vector<T>, const ROWS: bool>(self, m: usize, n: usize, inner: usize, start: Start<T>) {
-        let mut room = [MaybeUninit::<T>::uninit(); PACKED * BLOCK];
-        let room = room.as_mut_ptr().cast::<T>();
+        let deep = inner.min(DEEP);
+        let lines = ((m.min(PACKED) + n) * deep * size_of::<T>()).div_ceil(size_of::<Line>());
+        // Taken out and put back: a closure would not be compiled for the caller's instructions.
+        let mut room = ROOM.take();
+        if room.len() < lines {
+            room.resize(lines, Line([0; 64]));
+        }
+        let packed_a = room.as_mut_ptr().cast::<T>();
+        // SAFETY: the room holds `m.min(PACKED) · deep` numbers of `A` and behind them `n · deep` of `B`.
+        let packed_b = unsafe { packed_a.add(m.min(PACKED) * deep) };
         let high = if V::REGISTERS > 16 { 8 } else { 4 };
+        let widest = 3 * V::N;
         let mut done = 0;
         loop {
-            let depth = (inner - done).min(BLOCK);
+            let depth = (inner - done).min(DEEP);
             let from = if done == 0 { start } else { Start::Present };
+            // SAFETY: inner indices `done..done + depth` lie in `B`, whose rows have `n` numbers; they fit into the room.
+            unsafe {
+                for k in 0..depth {
+                    let row = self.b.add((done + k) * self.b_stride);
+                    for j in (0..n).step_by(widest) {
+                        let width = widest.min(n - j);
+                        row.add(j).copy_to_nonoverlapping(packed_b.add(j * depth + k * width), width);
+                    }
+                }
+            }
             for first in (0..m).step_by(PACKED) {
                 let rows = (m - first).min(PACKED);
-                // SAFETY: rows `first..first + rows` and inner indices `done..done + depth` lie in `A`; `rows · depth`
-                // numbers fit into the room and are written before they are read. Strips stay within the `n` columns.
+                // SAFETY: rows `first..first + rows` and inner indices `done..done + depth` lie in `A`; `rows · depth` numbers
+                // fit into the room. What tiles read was written; strips stay within the `n` columns.
                 unsafe {
                     let a = self.a.add(if ROWS { first * self.a_stride + done } else { first + done * self.a_stride });
-                    let mut i = 0;
-                    while i < rows {
-                        let panel = height(rows - i, high);
-                        let to = room.add(i * depth);
-                        if ROWS {
-                            transpose::<T, V>(a.add(i * self.a_stride), self.a_stride, panel, depth, to);
-                        } else {
-                            copy_rows(a.add(i), self.a_stride, panel, depth, to);
-                        }
-                        i += panel;
-                    }
-                    let mut j = 0;
-                    while j < n {
-                        let taken = (n - j).div_ceil(V::N).min(3);
-                        let width = (taken * V::N).min(n - j);
+                    pack_rows::<T, V, ROWS>(a, self.a_stride, rows, depth, high, packed_a);
+                    for j in (0..n).step_by(widest) {
+                        let width = widest.min(n - j);
+                        let taken = width.div_ceil(V::N);
                         let last = width - (taken - 1) * V::N;
                         let strip = Product {
-                            a: room.cast_const(),
+                            a: packed_a.cast_const(),
                             a_stride: 0,
-                            b: self.b.add(done * self.b_stride + j),
-                            b_stride: self.b_stride,
+                            b: packed_b.add(j * depth).cast_const(),
+                            b_stride: width,
                             c: self.c.add(first * self.c_stride + j),
                             c_stride: self.c_stride,
                         };
@@ -134,7 +156,6 @@ impl<T: Kernels> Product<T> {
                             (_, true) => strip.panels::<V, 3, false>(rows, depth, last, from),
                             (_, false) => strip.panels::<V, 3, true>(rows, depth, last, from),
                         }
-                        j += width;
                     }
                 }
             }
@@ -143,6 +164,7 @@ impl<T: Kernels> Product<T> {
                 break;
             }
         }
+        ROOM.set(room);
     }
 
     /// All rows of packed panels, `C` vectors of columns.
@@ -395,20 +417,48 @@ pub(super) unsafe fn transpose<T: Kernels, V: Vector<T>>(
     }
 }
 
-/// Copies `rows` rows of `panel` numbers, `stride` apart, one after another.
+/// Copies `rows` rows of `A`, `depth` numbers each, into panels of the heights that [`height`] chooses, each panel column by
+/// column.
 ///
 /// # Safety
-/// The rows can be read, and `rows · panel` numbers can be written at `to`.
+/// The rows can be read as `ROWS` says, and `rows · depth` numbers can be written at `to`.
 #[inline(always)]
-unsafe fn copy_rows<T: Copy>(from: *const T, stride: usize, panel: usize, rows: usize, to: *mut T) {
-    for k in 0..rows {
-        // SAFETY: the caller's promise; an array needs no more alignment than a number.
-        unsafe {
-            let (from, to) = (from.add(k * stride), to.add(k * panel));
-            if panel == 8 {
-                to.cast::<[T; 8]>().write_unaligned(from.cast::<[T; 8]>().read_unaligned());
-            } else {
-                (0..panel).for_each(|r| *to.add(r) = *from.add(r));
+unsafe fn pack_rows<T: Kernels, V: Vector<T>, const ROWS: bool>(
+    from: *const T,
+    stride: usize,
+    rows: usize,
+    depth: usize,
+    high: usize,
+    to: *mut T,
+) {
+    // SAFETY: the caller's promise; panels lie one after another.
+    unsafe {
+        if ROWS {
+            let mut i = 0;
+            while i < rows {
+                let panel = height(rows - i, high);
+                transpose::<T, V>(from.add(i * stride), stride, panel, depth, to.add(i * depth));
+                i += panel;
+            }
+            return;
+        }
+        // Along the columns, as they lie in memory.
+        let even = rows - rows % high;
+        for k in 0..depth {
+            let column = from.add(k * stride);
+            for i in (0..even).step_by(high) {
+                let to = to.add(i * depth + k * high);
+                if high == 8 {
+                    to.cast::<[T; 8]>().write_unaligned(column.add(i).cast::<[T; 8]>().read_unaligned());
+                } else {
+                    column.add(i).copy_to_nonoverlapping(to, high);
+                }
+            }
+            let mut i = even;
+            while i < rows {
+                let panel = height(rows - i, high);
+                column.add(i).copy_to_nonoverlapping(to.add(i * depth + k * panel), panel);
+                i += panel;
             }
         }
     }

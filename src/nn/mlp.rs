@@ -1,7 +1,7 @@
 //! Dense layers.
 
 use super::Activation;
-use crate::dynamics::{Component, ParamSpec, Tangent};
+use crate::dynamics::{Component, Curved, ParamSpec, Tangent};
 use crate::linalg::{self, Block, BlockMut};
 use crate::{Error, Real, Result};
 
@@ -20,18 +20,18 @@ pub struct Mlp {
 
 /// Where one layer's numbers lie.
 #[derive(Clone, Copy)]
-struct Layer {
-    inner: usize,
-    rows: usize,
+pub(super) struct Layer {
+    pub inner: usize,
+    pub rows: usize,
     /// First parameter: the matrix, then the bias.
-    param: usize,
+    pub param: usize,
     /// First slab row of its arguments; its output starts where the next layer's arguments do.
-    slab: usize,
-    activation: Activation,
+    pub slab: usize,
+    pub activation: Activation,
 }
 
 impl Layer {
-    fn weights<'a, T>(&self, params: &'a [T]) -> (&'a [T], &'a [T]) {
+    pub fn weights<'a, T>(&self, params: &'a [T]) -> (&'a [T], &'a [T]) {
         params[self.param..][..(self.inner + 1) * self.rows].split_at(self.inner * self.rows)
     }
 }
@@ -48,7 +48,7 @@ impl Mlp {
         Ok(Self { widths: widths.to_vec(), hidden, last })
     }
 
-    fn layers(&self) -> impl DoubleEndedIterator<Item = Layer> + ExactSizeIterator {
+    pub(super) fn layers(&self) -> impl DoubleEndedIterator<Item = Layer> + ExactSizeIterator {
         let count = self.widths.len() - 1;
         (0..count).map(move |i| Layer {
             inner: self.widths[i],
@@ -59,7 +59,7 @@ impl Mlp {
         })
     }
 
-    fn widest(&self) -> usize {
+    pub(super) fn widest(&self) -> usize {
         self.widths.iter().copied().max().unwrap_or(0)
     }
 }
@@ -188,6 +188,10 @@ impl<T: Real> Component<T> for Mlp {
             linalg::transposed_add(layer.weights(params).0, bar, to, lanes);
             std::mem::swap(&mut a, &mut b);
         }
+    }
+
+    fn curved(&self) -> Option<&dyn Curved<T>> {
+        Some(self)
     }
 }
 

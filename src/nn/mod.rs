@@ -8,6 +8,7 @@ mod harmonics;
 mod init;
 mod loss;
 mod mlp;
+mod mlp_curved;
 mod optim;
 mod relaxation;
 

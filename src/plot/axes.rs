@@ -141,6 +141,11 @@ impl Axis {
         Some(self.tick_fraction(if self.logarithmic { value.log10() } else { value }))
     }
 
+    /// How far a small displacement goes, as a share of the axis; none on a logarithmic one.
+    pub fn slope(&self, by: f64) -> Option<f64> {
+        (!self.logarithmic && usable(by)).then(|| by / self.range.span())
+    }
+
     /// Where a tick lies.
     pub fn tick_fraction(&self, at: f64) -> f64 {
         (at - self.range.low) / self.range.span()

@@ -1,6 +1,6 @@
 //! A plotting area: two axes, a light grid, and data drawn into it.
 
-use super::axes::{Axis, Range};
+use super::axes::{Axis, Range, usable};
 use super::canvas::{Area, Canvas, Font, Place, Stroke};
 use super::palette::{self, Rgb};
 use super::text;
@@ -45,7 +45,7 @@ impl Frame {
     }
 
     /// Whether a place lies in the area.
-    fn holds(&self, (x, y): Place) -> bool {
+    pub fn holds(&self, (x, y): Place) -> bool {
         self.area.left <= x && x <= self.area.right && self.area.top <= y && y <= self.area.bottom
     }
 
@@ -128,6 +128,17 @@ impl Frame {
                 }
                 line => canvas.path(line, stroke),
             }
+        }
+    }
+
+    /// A line that may turn any way through the values, broken where one cannot be drawn.
+    pub fn path(&self, canvas: &mut Canvas, x: &[f64], y: &[f64], stroke: Stroke, most: usize) {
+        let usable = |(x, y): (&f64, &f64)| (usable(*x) && usable(*y)).then(|| self.place(*x, *y)).flatten();
+        let places: Vec<_> = x.iter().zip(y).map(usable).collect();
+        let runs = places.split(Option::is_none).map(|run| run.iter().flatten().copied().collect::<Vec<_>>());
+        for run in runs.filter(|run| run.len() > 1) {
+            let share = most * run.len() / places.len();
+            canvas.path(&thin::curve(&run, share), stroke);
         }
     }
 

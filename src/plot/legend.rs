@@ -3,7 +3,9 @@
 use super::canvas::{Area, Canvas, Font, Stroke};
 use super::frame::Mark;
 use super::palette::{self, Rgb};
+use super::rest_mark::rest_mark;
 use super::text;
+use crate::analysis::rest::Nature;
 
 const SIZE: f64 = 12.0;
 const ROW: f64 = 20.0;
@@ -19,6 +21,8 @@ pub(crate) enum Key {
     Line(Stroke),
     Band(Rgb, f64),
     Diamond(Rgb),
+    /// A point of rest.
+    Rest(Nature),
     /// A shaded span and the line it begins at.
     Span,
     /// An upright dashed line.
@@ -71,6 +75,7 @@ impl Legend {
                         canvas.rectangle(Area { left: x, top: y - 5.5, right, bottom: y + 5.5 }, colour, opacity);
                     }
                     Key::Diamond(colour) => diamond(canvas, (middle, y), colour),
+                    Key::Rest(nature) => rest_mark(canvas, (middle, y), nature),
                     Key::Span => {
                         canvas.rectangle(Area { left: x, top: y - 7.0, right, bottom: y + 7.0 }, palette::SHADE, 1.0);
                         canvas.line((x, y - 7.0), (x, y + 7.0), Stroke::new(palette::GREY, 1.0).opacity(0.7));

@@ -1,5 +1,5 @@
-//! Figures as SVG text: fits, forecasts, training losses, trajectories, spectra, sweeps, stability regions, and curves of any
-//! kind.
+//! Figures as SVG text: fits, forecasts, training losses, trajectories, phase portraits, spectra, sweeps, stability regions,
+//! and curves of any kind.
 //!
 //! A figure is a plain record of `f64` vectors; a function turns it into one SVG document, which the caller writes.
 //! Nothing here reads or writes files, prints, or panics on any numbers or names. Values that are not finite (or beyond
@@ -17,7 +17,9 @@ mod legend;
 mod lines;
 mod loss;
 pub mod palette;
+mod portrait;
 mod regions;
+mod rest_mark;
 mod spectrum;
 mod sweep;
 #[cfg(test)]
@@ -29,6 +31,7 @@ mod trajectory;
 pub use fit::{Curve, FitFigure, FitPanel, FitSeries, Points, fit_figure};
 pub use lines::{Line, LinesFigure, LinesPanel, Look, lines_figure};
 pub use loss::{LossFigure, Stage, loss_figure};
+pub use portrait::{PortraitFigure, PortraitPanel, PortraitPoint, portrait_figure};
 pub use regions::{RegionPanel, RegionsFigure, regions_figure};
 pub use spectrum::{ExponentMark, SpectrumFigure, spectrum_figure};
 pub use sweep::{SweepFigure, sweep_figure};

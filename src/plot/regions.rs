@@ -2,7 +2,7 @@
 
 use super::axes::{Axis, Range};
 use super::canvas::{self, Area, Font, Stroke};
-use super::frame::{Frame, Mark, TICK_ROOM, level_axis};
+use super::frame::{Frame, Mark, TICK_ROOM, TICK_SIZE, level_axis};
 use super::legend::{Key, Legend};
 use super::palette;
 use super::text;
@@ -14,8 +14,12 @@ const TITLE_SIZE: f64 = 17.0;
 const PANEL: f64 = 270.0;
 const COLUMNS: usize = 3;
 const BETWEEN: f64 = 26.0;
+/// Room over an area for the panel's name and that of the upright axis.
+const NAMES: f64 = 46.0;
 /// Cells across an area.
 const CELLS: usize = 150;
+/// Where no mode grows: opaque, for seams between see-through cells would show. A light tint of the palette's sky blue.
+const STABLE: palette::Rgb = (179, 221, 245);
 
 /// Stability regions, one panel a method.
 #[derive(Clone, Default)]
@@ -58,14 +62,14 @@ pub fn regions_figure(figure: &RegionsFigure) -> Result<String> {
     let label_room = 36.0;
     let cell = label_room + PANEL;
     let width = 2.0 * MARGIN + columns as f64 * cell + (columns - 1) as f64 * BETWEEN;
-    let shaded = (Key::Band(palette::SKY_BLUE, 0.45), "no mode grows".to_owned());
+    let shaded = (Key::Band(STABLE, 1.0), "no mode grows".to_owned());
     let points = names.iter().map(|name| (Key::Mark(mark(name)), (*name).to_owned()));
     let remarks = figure.remarks.iter().map(|remark| (Key::Remark, remark.clone()));
     let legend =
         Legend::new(vec![std::iter::once(shaded).chain(points).collect(), remarks.collect()], width - 2.0 * MARGIN);
     let title_height = if text::clean(&figure.title).is_empty() { 0.0 } else { 30.0 };
     let top = MARGIN + title_height + legend.height() + 6.0;
-    let row = 30.0 + PANEL + TICK_ROOM + 34.0;
+    let row = NAMES + PANEL + TICK_ROOM + 34.0;
     let rows = figure.panels.len().div_ceil(columns).max(1);
     let height = top + rows as f64 * row + MARGIN;
 
@@ -76,7 +80,7 @@ pub fn regions_figure(figure: &RegionsFigure) -> Result<String> {
         for (number, panel) in figure.panels.iter().enumerate() {
             let (column, line) = (number % columns, number / columns);
             let left = MARGIN + column as f64 * (cell + BETWEEN) + label_room;
-            let area_top = top + line as f64 * row + 30.0;
+            let area_top = top + line as f64 * row + NAMES;
             let area = Area { left, right: left + PANEL, top: area_top, bottom: area_top + PANEL };
             let [across, up] = window(panel);
             let frame = Frame { area, x: level_axis(across, PANEL), y: Axis::linear(up, PANEL / 45.0, 0.0) };
@@ -93,8 +97,9 @@ pub fn regions_figure(figure: &RegionsFigure) -> Result<String> {
                 frame.marks(canvas, &x, &y, &[], mark(name), 500);
             }
             frame.axes(canvas, true);
-            frame.name_y(canvas, &panel.name, left - label_room, 14.0);
-            frame.name_x(canvas, "Re hλ    (upright: Im hλ)");
+            frame.name_y(canvas, &panel.name, left - label_room, NAMES - 12.0);
+            canvas.text("Im hλ", (left - label_room, area_top - 10.0), Font::new(TICK_SIZE, palette::INK));
+            frame.name_x(canvas, "Re hλ");
         }
     })
 }
@@ -122,7 +127,7 @@ fn shade(canvas: &mut canvas::Canvas, frame: &Frame, panel: &RegionPanel, [acros
                 let corner = frame.place(across.low + first as f64 * wide, y + 0.5 * high);
                 let other = frame.place(across.low + column as f64 * wide, y - 0.5 * high);
                 if let (Some((left, top)), Some((right, bottom))) = (corner, other) {
-                    canvas.rectangle(Area { left, top, right, bottom }, palette::SKY_BLUE, 0.45);
+                    canvas.rectangle(Area { left, top, right, bottom: bottom + 0.5 }, STABLE, 1.0);
                 }
             }
             column += 1;

@@ -1,12 +1,11 @@
 //! A trajectory: its components against time, and against each other.
 
-use super::axes::{Axis, Range, usable};
+use super::axes::{Axis, Range};
 use super::canvas::{self, Area, Canvas, Font, Stroke};
 use super::frame::{Frame, Mark, TICK_ROOM, TICK_SIZE, level_axis};
 use super::legend::{Key, Legend, diamond};
 use super::palette;
 use super::text;
-use super::thin;
 use crate::{Error, Result};
 
 /// Components drawn against time.
@@ -183,7 +182,8 @@ impl Portrait<'_> {
             let mark = Mark { colour: palette::BLUE, radius: radius(self.up.1.len()), opacity: 0.8, open: false };
             frame.marks(canvas, self.across.1, self.up.1, &[], mark, MARKS / portraits);
         } else {
-            self.draw_curve(canvas, &frame, VERTICES / portraits);
+            let stroke = Stroke::new(palette::BLUE, 1.0).opacity(0.85);
+            frame.path(canvas, self.across.1, self.up.1, stroke, VERTICES / portraits);
         }
         if let Some(at) = self.across.1.first().zip(self.up.1.first()).and_then(|(x, y)| frame.place(*x, *y)) {
             diamond(canvas, at, palette::BLACK);
@@ -191,17 +191,5 @@ impl Portrait<'_> {
         frame.axes(canvas, true);
         frame.name_y(canvas, &self.up.0, room.left, 16.0);
         frame.name_x(canvas, &self.across.0);
-    }
-
-    /// The curve, broken where a value cannot be drawn.
-    fn draw_curve(&self, canvas: &mut Canvas, frame: &Frame, most: usize) {
-        let usable = |(x, y): (&f64, &f64)| (usable(*x) && usable(*y)).then(|| frame.place(*x, *y)).flatten();
-        let places: Vec<_> = self.across.1.iter().zip(self.up.1).map(usable).collect();
-        let runs = places.split(Option::is_none).map(|run| run.iter().flatten().copied().collect::<Vec<_>>());
-        let stroke = Stroke::new(palette::BLUE, 1.0).opacity(0.85);
-        for run in runs.filter(|run| run.len() > 1) {
-            let share = most * run.len() / places.len();
-            canvas.path(&thin::curve(&run, share), stroke);
-        }
     }
 }

@@ -28,6 +28,7 @@ mod problem;
 mod save;
 mod spec;
 mod start;
+mod step_curved;
 mod step_map;
 pub(crate) mod stepper;
 pub(crate) mod tableau;

@@ -1,8 +1,8 @@
 //! A step of fixed length as a map: what makes a flow a discrete system.
 
-use super::Tableau;
 use super::tableau::Coefficients;
-use crate::dynamics::{Component, Field, MOST_STAGES, Method, ParamSpec, Rows, Strider, Tangent};
+use super::{Kind, Tableau};
+use crate::dynamics::{Component, Curved, Field, MOST_STAGES, Method, ParamSpec, Rows, Strider, Tangent};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Real, Result};
 
@@ -10,23 +10,33 @@ use crate::{Error, Real, Result};
 /// where the field takes it, the time at the step's beginning.
 ///
 /// Its derivatives are those of the numerical step, so Lyapunov exponents from it are those of the numerical map. The
-/// slab holds the linearisations of all stages. Cost: `stages − 1` times that of the field's own operations.
+/// slab holds the linearisations of all stages, and their arguments where the field offers second derivatives: then the step
+/// does too. Cost: `stages − 1` times that of the field's own operations.
 pub struct StepMap<'a, T: Real> {
-    component: &'a dyn Component<T>,
+    pub(super) component: &'a dyn Component<T>,
     timed: bool,
-    method: Coefficients<T>,
-    step: T,
+    pub(super) method: Coefficients<T>,
+    pub(super) step: T,
 }
 
 impl<'a, T: Real> StepMap<'a, T> {
     /// Steps of length `step`, backward if negative.
     ///
     /// # Errors
-    /// If the method is implicit, the field has inputs, or the step is zero or not finite.
+    /// If the method is implicit, or wants positions and momenta and the state has no such halves; if the field has inputs, or
+    /// the step is zero or not finite. Whether the field separates is the caller's to know.
     pub fn new(field: Field<'a, T>, tableau: &Tableau, step: f64) -> Result<Self> {
         tableau.check()?;
         if tableau.is_implicit() {
             return Err(Error::config(format!("{} is implicit", tableau.name), "use an ImplicitStepMap"));
+        }
+        if matches!(tableau.kind, Kind::Partitioned(_)) && !field.state_dim().is_multiple_of(2) {
+            let what = format!(
+                "{} moves positions and momenta in pairs, and the state has {} rows",
+                tableau.name,
+                field.state_dim()
+            );
+            return Err(Error::config(what, "choose a method for any system, such as rk4"));
         }
         if field.inputs.is_some() {
             return Err(Error::config("a field with inputs has no step map", "make the inputs part of the state"));
@@ -38,24 +48,29 @@ impl<'a, T: Real> StepMap<'a, T> {
         Ok(Self { component: field.component, timed: field.timed, method, step: T::of(step) })
     }
 
-    fn dim(&self) -> usize {
+    pub(super) fn dim(&self) -> usize {
         self.component.out_dim()
     }
 
     /// Stages that are evaluated; the state of one more is the result.
-    fn stages(&self) -> usize {
+    pub(super) fn stages(&self) -> usize {
         self.method.stages - 1
     }
 
+    /// Numbers a point that a stage keeps: the field's slab, then the arguments where they are needed again.
+    pub(super) fn stage_slab(&self) -> usize {
+        self.component.slab_len() + if self.component.curved().is_some() { self.component.in_dim() } else { 0 }
+    }
+
     /// Splits scratch into the stages, the field's arguments, and the rest.
-    fn rooms<'s>(&self, scratch: &'s mut [T], lanes: usize) -> (&'s mut [T], &'s mut [T], &'s mut [T]) {
+    pub(super) fn rooms<'s>(&self, scratch: &'s mut [T], lanes: usize) -> (&'s mut [T], &'s mut [T], &'s mut [T]) {
         let (stages, rest) = scratch.split_at_mut(self.stages() * self.dim() * lanes);
         let (arguments, rest) = rest.split_at_mut(self.component.in_dim() * lanes);
         (stages, arguments, rest)
     }
 
     /// The field's arguments at stage `j`: the state, and the time row made by `time`.
-    fn place(&self, j: usize, y: &[T], stages: &[T], arguments: &mut [T], time: impl Fn(usize) -> T) {
+    pub(super) fn place(&self, j: usize, y: &[T], stages: &[T], arguments: &mut [T], time: impl Fn(usize) -> T) {
         let (state, row) = arguments.split_at_mut(y.len());
         if j == 0 {
             state.copy_from_slice(y);
@@ -70,7 +85,7 @@ impl<'a, T: Real> StepMap<'a, T> {
         let lanes = u.lanes;
         let block = self.dim() * lanes;
         let (y, times) = u.data.split_at(block);
-        let slab_len = self.component.slab_len();
+        let (slab_len, all) = (self.component.slab_len(), self.stage_slab());
         let (stages, arguments, rest) = self.rooms(scratch, lanes);
         for j in 0..self.stages() {
             let (known, unknown) = stages.split_at_mut(j * block);
@@ -79,8 +94,11 @@ impl<'a, T: Real> StepMap<'a, T> {
             let (arguments, value) = (Block::new(arguments, lanes), BlockMut::new(&mut unknown[..block], lanes));
             match &mut slab {
                 Some(slab) => {
-                    let slab = slab.slice(j * slab_len..(j + 1) * slab_len);
-                    self.component.linearize(params, arguments, value, slab, rest);
+                    let own = slab.slice(j * all..j * all + slab_len);
+                    self.component.linearize(params, arguments, value, own, rest);
+                    if all > slab_len {
+                        slab.slice(j * all + slab_len..(j + 1) * all).data.copy_from_slice(arguments.data);
+                    }
                 }
                 None => self.component.eval(params, arguments, value, rest),
             }
@@ -107,7 +125,7 @@ impl<T: Real> Component<T> for StepMap<'_, T> {
     }
 
     fn slab_len(&self) -> usize {
-        self.stages() * self.component.slab_len()
+        self.stages() * self.stage_slab()
     }
 
     fn scratch_len(&self) -> usize {
@@ -125,14 +143,14 @@ impl<T: Real> Component<T> for StepMap<'_, T> {
     fn jvp(&self, params: &[T], slab: Block<T>, tangent: Tangent<T>, out: BlockMut<T>, scratch: &mut [T]) {
         let lanes = out.lanes;
         let block = self.dim() * lanes;
-        let slab_len = self.component.slab_len();
+        let (slab_len, all) = (self.component.slab_len(), self.stage_slab());
         let (y, times) = tangent.arguments.data.split_at(block);
         let (stages, arguments, rest) = self.rooms(scratch, lanes);
         for j in 0..self.stages() {
             let (known, unknown) = stages.split_at_mut(j * block);
             self.place(j, y, known, arguments, |lane| times[lane]);
             let along = Tangent { arguments: Block::new(arguments, lanes), params: tangent.params };
-            let slab = slab.slice(j * slab_len..(j + 1) * slab_len);
+            let slab = slab.slice(j * all..j * all + slab_len);
             self.component.jvp(params, slab, along, BlockMut::new(&mut unknown[..block], lanes), rest);
         }
         self.method.stage_state(self.stages(), y, &[self.step], stages, out.data);
@@ -149,7 +167,7 @@ impl<T: Real> Component<T> for StepMap<'_, T> {
     ) {
         let lanes = w.lanes;
         let block = self.dim() * lanes;
-        let slab_len = self.component.slab_len();
+        let (slab_len, all) = (self.component.slab_len(), self.stage_slab());
         let (stages, arguments, rest) = self.rooms(scratch, lanes);
         stages.fill(T::zero());
         let (y_bar, times_bar) = u_bar.data.split_at_mut(block);
@@ -158,7 +176,7 @@ impl<T: Real> Component<T> for StepMap<'_, T> {
         self.method.stage_state_back(self.stages(), &[self.step], w.data, stages);
         for j in (0..self.stages()).rev() {
             let (before, own) = stages.split_at_mut(j * block);
-            let slab = slab.slice(j * slab_len..(j + 1) * slab_len);
+            let slab = slab.slice(j * all..j * all + slab_len);
             let own = Block::new(&own[..block], lanes);
             self.component.vjp(params, slab, own, BlockMut::new(arguments, lanes), params_bar.as_deref_mut(), rest);
             let (state_bar, time_bar) = arguments.split_at(block);
@@ -177,6 +195,10 @@ impl<T: Real> Component<T> for StepMap<'_, T> {
         let rows = Rows { c: &self.method.c, a: &self.method.a, stages: self.method.stages, scale: None };
         let method = Method { rows, step: self.step };
         self.component.strider().map(|offer| Strider { method: Some(method), ..offer })
+    }
+
+    fn curved(&self) -> Option<&dyn Curved<T>> {
+        self.component.curved().map(|_| self as &dyn Curved<T>)
     }
 }
 

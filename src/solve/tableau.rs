@@ -117,22 +117,35 @@ impl Tableau {
     }
 
     /// The stability function: what one step makes of `y' = λy`, `y = 1`, with `z = hλ` (Hairer & Wanner II, sec. IV.2). Of
-    /// a partitioned method it takes the rows of the positions.
+    /// a partitioned method it takes the rows of the positions. Finite at every `z`, however large, under an implicit method;
+    /// not finite under an explicit one where it is too large for a number.
     pub fn stability(&self, z: Complex<f64>) -> Complex<f64> {
+        let unit = Complex::new(1.0, 0.0);
         let mut states: Vec<Complex<f64>> = Vec::with_capacity(self.stages());
         let gamma = if let Kind::DiagonallyImplicit(gamma) = self.kind { gamma } else { 0.0 };
+        // Stages that are solved for are ratios, and those of large numbers are taken in units of them.
+        let (one, z) = if self.is_implicit() && z.norm() > 1.0 { (inverse(z), unit) } else { (unit, z) };
         for (j, row) in self.a.iter().enumerate() {
-            let known = row.iter().zip(&states).fold(Complex::new(1.0, 0.0), |sum, (&a, &s)| sum + z * a * s);
-            states.push(if j == 0 { known } else { known / (Complex::new(1.0, 0.0) - z * gamma) });
+            let known = row.iter().zip(&states).fold(one, |sum, (&a, &s)| sum + z * a * s);
+            states.push(if j == 0 { unit } else { known / (one - z * gamma) });
         }
         states.last().copied().unwrap_or_default()
     }
 
     /// What one step multiplies a mode of eigenvalue λ by, at most, with `z = hλ`: the size of [`stability`](Self::stability)
     /// at `z`. Of a partitioned method it is the spectral radius of its step for `q' = p, p' = λ² q`, whose eigenvalues are
-    /// λ and −λ.
+    /// λ and −λ. Infinite where it is too large for a number.
     pub fn growth(&self, z: Complex<f64>) -> f64 {
-        let Kind::Partitioned(momenta) = self.kind else { return self.stability(z).norm() };
+        let growth = if let Kind::Partitioned(momenta) = self.kind {
+            self.partitioned_growth(momenta, z)
+        } else {
+            self.stability(z).norm()
+        };
+        // Infinities that meet leave no number; where one arose the growth is beyond all numbers.
+        if growth.is_nan() { f64::INFINITY } else { growth }
+    }
+
+    fn partitioned_growth(&self, momenta: &[&[f64]], z: Complex<f64>) -> f64 {
         let square = z * z;
         let column = |start: [Complex<f64>; 2]| {
             let mut slopes: Vec<[Complex<f64>; 2]> = Vec::with_capacity(self.stages());
@@ -170,6 +183,12 @@ impl Tableau {
     pub fn is_implicit(&self) -> bool {
         matches!(self.kind, Kind::DiagonallyImplicit(_))
     }
+}
+
+/// `1/z` of a `z` that is not small, without overflow on the way; 0 where it is too large for a number.
+fn inverse(z: Complex<f64>) -> Complex<f64> {
+    let size = z.norm();
+    if size.is_finite() { (z / size).conj() / size } else { Complex::new(0.0, 0.0) }
 }
 
 /// A sparse row of coefficients: which stage, and its weight.

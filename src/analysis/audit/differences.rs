@@ -12,6 +12,8 @@ use rand_distr::{Distribution, StandardNormal};
 /// Relative half width of the differences, and the error that leaves.
 const WIDTH: f64 = 1e-5;
 const TOLERANCE: f64 = 1e-5;
+/// Least share of the state's size by which a component is moved, relative to the others.
+const SMALLEST: f64 = 1e-3;
 /// Points along the trajectory.
 const POINTS: u64 = 5;
 
@@ -29,15 +31,20 @@ pub fn jacobian(system: &Stepped<f64>, start: &[f64], warmup: u64, apart: u64, s
             break;
         }
         replay.look();
-        let mut direction: Vec<f64> = (0..dim).map(|_| StandardNormal.sample(&mut rng)).collect();
+        let length = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let size = length(&replay.arguments[..dim]).max(1e-3);
+        // Small components may bend the map on their own scale.
+        let scale = |x: &f64| x.abs() + SMALLEST * size;
+        let normal =
+            |x: &f64| -> f64 { scale(x) * <StandardNormal as Distribution<f64>>::sample(&StandardNormal, &mut rng) };
+        let mut direction: Vec<f64> = replay.arguments[..dim].iter().map(normal).collect();
         direction.resize(map.in_dim(), 0.0);
         let (mut value, mut slope) = (vec![0.0; dim], vec![0.0; dim]);
         let (out, kept) = (BlockMut::new(&mut value, 1), BlockMut::new(&mut slab, 1));
         map.linearize(system.params, Block::new(&replay.arguments, 1), out, kept, &mut scratch);
         let along = Tangent::from(Block::new(&direction, 1));
         map.jvp(system.params, Block::new(&slab, 1), along, BlockMut::new(&mut slope, 1), &mut scratch);
-        let length = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
-        let width = WIDTH * length(&replay.arguments[..dim]).max(1e-3) / length(&direction);
+        let width = WIDTH * size / length(&direction);
         let mut side = |sign: f64| {
             let u: Vec<f64> = replay.arguments.iter().zip(&direction).map(|(u, d)| u + sign * width * d).collect();
             let mut out = vec![0.0; dim];
@@ -46,7 +53,9 @@ pub fn jacobian(system: &Stepped<f64>, start: &[f64], warmup: u64, apart: u64, s
         };
         let (right, left) = (side(1.0), side(-1.0));
         let apart_by: Vec<f64> = (0..dim).map(|i| (right[i] - left[i]) / (2.0 * width) - slope[i]).collect();
-        errors.push(length(&apart_by) / length(&slope).max(f64::MIN_POSITIVE));
+        // Where the slope vanishes, what rounding leaves of the difference is no error of it.
+        let rounding = 4.0 * f64::EPSILON * length(&value) / width;
+        errors.push(length(&apart_by) / (length(&slope) + rounding / TOLERANCE).max(f64::MIN_POSITIVE));
         replay.go();
         if point + 1 < POINTS {
             replay.advance(apart.min(system.length().map_or(apart, |n| n.saturating_sub(replay.step))));

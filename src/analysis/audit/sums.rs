@@ -80,31 +80,34 @@ impl<'a, T: Real> SumRule<'a, T> {
     }
 }
 
-/// The sum of a run's exponents, of its first start, against a rule along the same steps: as many finished bins as are
-/// quickly gone over again. None if not all exponents were asked for, or no bin is finished.
+/// The sum of a run's exponents, the mean over its starts, against a rule along the same steps: as many finished bins as
+/// are quickly gone over again, and how many steps those are. None if not all exponents were asked for, or no bin is
+/// finished.
 ///
 /// # Errors
 /// None but those of a system that does not fit its start.
-pub fn sum<T: Real>(run: &Run<T>, start: &[T], rule: SumRule<T>) -> Result<Option<Check>> {
+pub fn sum<T: Real>(run: &Run<T>, starts: &[Vec<T>], rule: SumRule<T>) -> Result<Option<(Check, u64)>> {
     let SumRule { name, tolerance, cost, mut rule } = rule;
     // A bin at least, unless that takes minutes.
     let bin = run.bin();
     let least = if bin as f64 * cost <= MOST_BUDGET { bin } else { 0 };
-    let affordable = ((BUDGET / cost) as u64).max(least);
-    let Some((steps, found)) = run.first_sum(affordable) else { return Ok(None) };
-    let mut replay = Replay::new(run.system(), start);
-    replay.advance(run.warmup());
+    let affordable = ((BUDGET / cost / starts.len() as f64) as u64).max(least);
+    let Some((steps, sums)) = run.first_sums(affordable) else { return Ok(None) };
     let (mut expected, mut size) = (0.0, 0.0);
-    for _ in 0..steps {
-        replay.look();
-        let change = rule(&replay.arguments, &replay.next);
-        expected += change;
-        size += change.abs();
-        replay.go();
+    for (number, start) in starts.iter().enumerate() {
+        let mut replay = Replay::numbered(run.system(), start, number);
+        replay.advance(run.warmup());
+        for _ in 0..steps {
+            replay.look();
+            let change = rule(&replay.arguments, &replay.next);
+            expected += change;
+            size += change.abs();
+            replay.go();
+        }
     }
-    let time = steps as f64 * run.system().duration();
-    let (found, expected, size) = (found / time, expected / time, size / time);
-    let note = format!("{name}, along the first {steps} counted steps of the first start");
+    let time = steps as f64 * starts.len() as f64 * run.system().duration();
+    let (found, expected, size) = (sums.iter().sum::<f64>() / time, expected / time, size / time);
+    let note = format!("{name}, along the first {steps} counted steps of each start");
     let single = if T::NAME == "f64" { 1.0 } else { 1e3 };
-    Ok(Some(Check::new("sum", found, expected, tolerance * single * size.max(1e-3), note)))
+    Ok(Some((Check::new("sum", found, expected, tolerance * single * size.max(1e-3), note), steps)))
 }

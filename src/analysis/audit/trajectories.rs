@@ -77,6 +77,13 @@ pub fn leading(spectrum: &Spectrum, system: &Stepped<f64>, start: &[f64], steps:
     let every = ((DRIFT / rate) as u64).clamp(1, (counted / BLOCKS).clamp(1, 1000));
     let found = separate(system, start, warmup, counted, every, seed);
     let time = counted as f64 * system.duration();
+    if first == f64::NEG_INFINITY {
+        // Of a distance without a linear part a step leaves the square or less, which goes on in the next.
+        let least = DISTANCE.ln() / (every as f64 * system.duration());
+        let note = format!("two trajectories over {counted} steps: their distance falls to its square, or to nothing");
+        let holds = found.exponent <= 0.9 * least;
+        return Check { holds, ..Check::new("leading exponent", found.exponent, first, 0.0, note) };
+    }
     let errors = |x: f64| if x.is_finite() { x * x } else { 0.0 };
     let spread = (errors(found.standard_error) + errors(spectrum.standard_errors[0])).sqrt();
     let tolerance = 4.0 * spread + 12.0 / time + 1e-4 * first.abs();

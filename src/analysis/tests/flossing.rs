@@ -4,8 +4,10 @@ use crate::analysis::flossing::{FlossingOptions, FlossingTape};
 use crate::analysis::{Drive, Frame, Run, SpectrumOptions, Stepped};
 use crate::cells::golden::{golden, numbers};
 use crate::cells::{Cell, Kind, Stack};
-use crate::dynamics::Component;
-use crate::nn::{Activation, fan_in_normal};
+use crate::dynamics::{Component, Field};
+use crate::gradient::{Settings, gradient};
+use crate::nn::{Activation, AdamW, Mlp, fan_in_normal};
+use crate::solve::{DOPRI5, Options, Problem, RK4, StepMap};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -59,8 +61,12 @@ const WEIGHTS: [f64; 3] = [1.0, -0.7, 0.4];
 
 impl Case {
     fn new(kind: Kind, gain: f64, seed: u64) -> Self {
-        let (hidden, inputs) = (6, 2);
-        let stack = Stack::uniform(kind, 1, hidden, inputs).unwrap();
+        Self::layers(kind, 1, gain, seed)
+    }
+
+    fn layers(kind: Kind, layers: usize, gain: f64, seed: u64) -> Self {
+        let (hidden, inputs) = (6 / layers, 2);
+        let stack = Stack::uniform(kind, layers, hidden, inputs).unwrap();
         let specs = Component::<f64>::params(&stack, "");
         let params = fan_in_normal(&specs, gain, &mut ChaCha8Rng::seed_from_u64(seed));
         let inputs = (0..inputs * 40).map(|i| (1.3 * i as f64).sin()).collect();
@@ -91,8 +97,9 @@ fn kinds() -> [Kind; 4] {
 
 #[test]
 fn gradients_of_all_cells_are_those_of_extrapolated_differences() {
-    for (kind, gain) in kinds().into_iter().flat_map(|kind| [(kind, 1.0), (kind, 2.0)]) {
-        let case = Case::new(kind, gain, 7);
+    let settings = kinds().into_iter().flat_map(|kind| [(kind, 1, 1.0), (kind, 1, 2.0), (kind, 2, 1.0)]);
+    for (kind, layers, gain) in settings {
+        let case = Case::layers(kind, layers, gain, 7);
         let gradient = case.gradient();
         let size = gradient.iter().fold(0.0, |most: f64, g| most.max(g.abs()));
         assert!(size > 1e-3);
@@ -107,7 +114,7 @@ fn gradients_of_all_cells_are_those_of_extrapolated_differences() {
             let [a, b, c] = [4e-4, 2e-4, 1e-4].map(central);
             let (once, more) = ((4.0 * b - a) / 3.0, (4.0 * c - b) / 3.0);
             let known = (16.0 * more - once) / 15.0;
-            assert!((found - known).abs() < 1e-8 * size.max(1.0), "{kind} {gain} {at}: {found} {known}");
+            assert!((found - known).abs() < 1e-8 * size.max(1.0), "{kind} {layers} {gain} {at}: {found} {known}");
         }
     }
 }
@@ -184,4 +191,76 @@ fn what_has_no_sound_gradient_is_refused_with_its_remedy() {
     let few = FlossingOptions { most_growth: -1.0, ..case.options.clone() };
     assert!(tape.run(&system, &case.start, &few).is_err());
     assert!(tape.pull(&system, &WEIGHTS, &mut vec![0.0; case.params.len()]).is_err());
+}
+
+/// The numerical map of a Neural ODE without inputs.
+fn neural_ode() -> (Mlp, Vec<f64>) {
+    let net = Mlp::new(&[3, 8, 3], Activation::Tanh, Activation::Identity).unwrap();
+    let params = fan_in_normal(&Component::<f64>::params(&net, ""), 1.5, &mut ChaCha8Rng::seed_from_u64(5));
+    (net, params)
+}
+
+#[test]
+fn the_gradient_through_a_neural_odes_steps_is_that_of_extrapolated_differences() {
+    let (net, params) = neural_ode();
+    let options = FlossingOptions::new(2, 5, 30);
+    for method in [&RK4, &DOPRI5] {
+        let map = StepMap::new(Field::autonomous(&net).unwrap(), method, 0.2).unwrap();
+        let start = [0.5, -0.3, 0.8];
+        let loss = |params: &[f64]| {
+            let system = Stepped::timed(&map, params, 0.2);
+            let exponents = FlossingTape::default().run(&system, &start, &options).unwrap();
+            exponents.iter().zip(WEIGHTS).map(|(x, w)| w * x).sum::<f64>()
+        };
+        let (mut tape, mut bar) = (FlossingTape::default(), vec![0.0; params.len()]);
+        let system = Stepped::timed(&map, &params, 0.2);
+        tape.run(&system, &start, &options).unwrap();
+        tape.pull(&system, &WEIGHTS[..2], &mut bar).unwrap();
+        let size = bar.iter().fold(0.0, |most: f64, g| most.max(g.abs()));
+        assert!(size > 1e-2);
+        for (at, found) in bar.iter().enumerate() {
+            let moved = |by: f64| {
+                let mut params = params.clone();
+                params[at] += by;
+                loss(&params)
+            };
+            let central = |h: f64| (moved(h) - moved(-h)) / (2.0 * h);
+            let known = (4.0 * central(1e-4) - central(2e-4)) / 3.0;
+            assert!((found - known).abs() < 1e-8 * size.max(1.0), "{} {at}: {found} {known}", method.name);
+        }
+    }
+}
+
+#[test]
+fn a_neural_ode_is_trained_with_its_exponents_in_the_loss() {
+    // A field is to pass through some states; beside that the leading exponent of its map is to be −0.5.
+    let (net, first) = neural_ode();
+    let field = Field::autonomous(&net).unwrap();
+    let map = StepMap::new(field, &RK4, 0.2).unwrap();
+    let (start, times) = ([0.5, -0.3, 0.8], [0.4, 0.8]);
+    let wanted = [0.6, -0.1, 0.6, 0.5, 0.1, 0.4];
+    let problem = Problem { start_times: &[0.0], starts: &start, row_ptr: &[0, 2], times: &times };
+    let options = FlossingOptions::new(1, 0, 40);
+    let train = |weight: f64| {
+        let (mut params, mut tape) = (first.clone(), FlossingTape::default());
+        let mut adam = AdamW::new(params.len(), 0.0);
+        let mut fit = f64::INFINITY;
+        for step in 0..1500 {
+            let found =
+                gradient(field, &params, &problem, &Options::fixed(&RK4, 0.2), &Settings::default(), |_, y, bar| {
+                    bar.iter_mut().zip(y.iter().zip(&wanted)).for_each(|(bar, (y, w))| *bar = 2.0 * (y - w));
+                    y.iter().zip(&wanted).map(|(y, w)| (y - w).powi(2)).sum::<f64>()
+                })
+                .unwrap();
+            let mut bar = found.params;
+            fit = found.loss;
+            tape.add(&Stepped::timed(&map, &params, 0.2), &start, &options, (-0.5, weight), &mut bar).unwrap();
+            // A rate that falls to nothing: at a constant one the last step may be in any phase of a swing.
+            adam.step(&mut params, &bar, 1e-2 * (1.0 - f64::from(step) / 1500.0), |_| false);
+        }
+        (fit, tape.run(&Stepped::timed(&map, &params, 0.2), &start, &options).unwrap()[0])
+    };
+    let ((plain, free), (flossed, held)) = (train(0.0), train(0.1));
+    assert!(plain < 1e-3 && flossed < 1e-3, "{plain} {flossed}");
+    assert!((held + 0.5).abs() < 0.05 && (free + 0.5).abs() > 0.1, "{held} {free}");
 }

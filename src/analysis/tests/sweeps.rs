@@ -2,8 +2,10 @@
 
 use super::kit::named;
 use crate::Result;
-use crate::analysis::sweep::{Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
+use crate::analysis::section::Plane;
+use crate::analysis::sweep::{Cut, Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
 use crate::analysis::{SpectrumOptions, Stepped};
+use crate::dynamics::Crossing;
 use crate::io::tensors::{Tensor, TensorData, Tensors};
 use crate::series::grid::spread;
 use crate::solve::{RK4, StepMap};
@@ -18,7 +20,7 @@ fn options(steps: u64, sampled: Sampled) -> SweepOptions {
 fn logistic(r: f64, steps: u64) -> Result<SweepPoint> {
     let instance = named("logistic", &[&format!("r={r:e}")]);
     let stepped = Stepped::map(&*instance.component, &instance.params);
-    SweepPoint::measure(&stepped, &instance.start, &options(steps, Sampled::Steps))
+    SweepPoint::measure(&stepped, &instance.start, &options(steps, Sampled::Steps), None)
 }
 
 fn swept(values: Vec<f64>, steps: u64) -> Vec<SweepPoint> {
@@ -65,7 +67,7 @@ fn maxima_of_a_flow_show_its_period_and_rest_shows_as_one_place() {
         let instance = named("rossler", &["a=0.2", "b=0.2", &format!("c={c}")]);
         let map = StepMap::new(instance.field().unwrap(), &RK4, 0.02).unwrap();
         let stepped = Stepped::timed(&map, &instance.params, 0.02);
-        let point = SweepPoint::measure(&stepped, &instance.start, &options(40_000, Sampled::Maxima)).unwrap();
+        let point = SweepPoint::measure(&stepped, &instance.start, &options(40_000, Sampled::Maxima), None).unwrap();
         assert_eq!(point.samples.len(), 16);
         let mut sorted = point.samples.clone();
         sorted.sort_by(f64::total_cmp);
@@ -75,7 +77,7 @@ fn maxima_of_a_flow_show_its_period_and_rest_shows_as_one_place() {
     let instance = named("lorenz63", &["rho=5"]);
     let map = StepMap::new(instance.field().unwrap(), &RK4, 0.01).unwrap();
     let stepped = Stepped::timed(&map, &instance.params, 0.01);
-    let point = SweepPoint::measure(&stepped, &instance.start, &options(20_000, Sampled::Maxima)).unwrap();
+    let point = SweepPoint::measure(&stepped, &instance.start, &options(20_000, Sampled::Maxima), None).unwrap();
     let rest = (8.0f64 / 3.0 * 4.0).sqrt();
     assert!(!point.samples.is_empty() && point.samples.iter().all(|x| (x.abs() - rest).abs() < 1e-9), "{point:?}");
 }
@@ -134,5 +136,25 @@ fn checkpoints_of_other_sweeps_and_damaged_ones_are_refused() {
         let tensor = Tensor::new(vec![numbers.len()], TensorData::F64(numbers)).unwrap();
         damaged.named.insert(name.into(), tensor);
         assert!(refused(&damaged, "a").contains("damaged"), "{name}");
+    }
+}
+
+#[test]
+fn samples_of_a_cut_are_the_passages_and_a_closed_orbit_has_few() {
+    // Rössler at c = 2.5 closes after one turn, at c = 3.5 after two.
+    for (c, period) in [(2.5, 1), (3.5, 2)] {
+        let instance = named("rossler", &["a=0.2", "b=0.2", &format!("c={c}")]);
+        let field = instance.field().unwrap();
+        let map = StepMap::new(field, &RK4, 0.02).unwrap();
+        let stepped = Stepped::timed(&map, &instance.params, 0.02);
+        let plane = Plane::of_component(1, 3, 0.0, Crossing::Falling).unwrap();
+        let cut = Cut { plane: &plane, field, method: &RK4 };
+        let options = SweepOptions { samples: 20, ..options(40_000, Sampled::Maxima) };
+        let point = SweepPoint::measure(&stepped, &instance.start, &options, Some(&cut)).unwrap();
+        assert_eq!(point.samples.len(), 20);
+        let mut apart: Vec<f64> = point.samples.clone();
+        apart.sort_by(f64::total_cmp);
+        apart.dedup_by(|a, b| (*a - *b).abs() < 1e-4);
+        assert_eq!(apart.len(), period, "{c}: {:?}", point.samples);
     }
 }

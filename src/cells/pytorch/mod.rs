@@ -154,8 +154,19 @@ fn net(prefix: &str, group: &Group, content: &Tensors, reading: &Reading) -> std
 
     // Everything follows from the first layer's recurrent matrix; all others are then held against it.
     let first = part("weight_hh", 0, false);
-    let missing =
-        |part: &Part, shape: &str| (format!("`{}` is missing: expected shape {shape}", full(part)), FROM_PYTORCH);
+    let missing = |part: &Part, shape: &str| {
+        let name = full(part);
+        let what = match content.passed_over.get(&name) {
+            Some(dtype) => format!("`{name}` is of type {dtype}: expected F16, BF16, F32 or F64 of shape {shape}"),
+            None if part.reverse => {
+                format!(
+                    "`{name}` is missing: expected shape {shape}, as other tensors of the backward direction are there"
+                )
+            }
+            None => format!("`{name}` is missing: expected shape {shape}"),
+        };
+        (what, FROM_PYTORCH)
+    };
     let first_hh = tensor(&first).ok_or_else(|| missing(&first, "[gates · hidden, hidden]"))?;
     let (rows, hidden) = matrix(first_hh, &full(&first))?;
     let gates = if hidden > 0 && rows.is_multiple_of(hidden) { rows / hidden } else { 0 };
@@ -202,15 +213,7 @@ fn net(prefix: &str, group: &Group, content: &Tensors, reading: &Reading) -> std
                     continue;
                 }
                 let part = part(array, layer, reverse);
-                let tensor = tensor(&part).ok_or_else(|| {
-                    let (mut what, remedy) = missing(&part, &format!("{shape:?}"));
-                    if let Some(dtype) = content.passed_over.get(&full(&part)) {
-                        what = format!("`{}` is of type {dtype}: expected F16, BF16, F32 or F64", full(&part));
-                    } else if reverse {
-                        what.push_str(", as other tensors of the backward direction are there");
-                    }
-                    (what, remedy)
-                })?;
+                let tensor = tensor(&part).ok_or_else(|| missing(&part, &format!("{shape:?}")))?;
                 if tensor.shape() != shape {
                     let what = format!("`{}` has shape {:?}: expected {shape:?}", full(&part), tensor.shape());
                     return Err((what, FROM_PYTORCH));

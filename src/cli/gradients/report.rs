@@ -3,7 +3,7 @@
 use super::super::console::short;
 use super::super::sources::{Subject, unit};
 use crate::analysis::horizon::{BackwardOptions, Horizon, Reached};
-use crate::analysis::{Fading, SingularValues, Status};
+use crate::analysis::{Fading, MOST_DIMENSIONS, SingularValues, Status};
 use crate::io::table::{self, Cell};
 use crate::io::{OutputFolder, json};
 use crate::{Real, Result};
@@ -42,11 +42,13 @@ pub struct Part {
     pub log_backward_norms: Vec<f64>,
     #[serde(with = "json::number")]
     pub log_deviations: Vec<f64>,
+    /// Why there are no singular values, where there are none.
+    pub singular_values_missing: Option<String>,
     #[serde(with = "json::number")]
     pub log_singular_max: Vec<f64>,
     #[serde(with = "json::number")]
     pub log_singular_min: Vec<f64>,
-    pub singular_min_status: Vec<Option<Status>>,
+    pub singular_min_status: Vec<Status>,
     #[serde(with = "json::number")]
     pub effective_rank: Vec<f64>,
     #[serde(with = "json::number")]
@@ -98,13 +100,16 @@ impl Part {
         let norms = &fading.norms;
         let horizon = norms.horizon(threshold);
         let precision = norms.horizon(T::default_epsilon().f64());
-        let of_products = |value: &dyn Fn(&SingularValues) -> f64| -> Vec<f64> {
-            (0..lags.len()).map(|k| fading.products.get(k).map_or(f64::NAN, value)).collect()
-        };
+        let of_products =
+            |value: &dyn Fn(&SingularValues) -> f64| -> Vec<f64> { fading.products.iter().map(value).collect() };
+        let dim = subject.stepped.dim();
+        let missing = fading.products.is_empty().then(|| {
+            format!("the state has {dim} dimensions; singular values are measured of up to {MOST_DIMENSIONS}")
+        });
         let min = |values: &SingularValues| values.logs.last().copied().unwrap_or(f64::NAN);
         Self {
             source: subject.source.clone(),
-            state_dimension: subject.stepped.dim(),
+            state_dimension: dim,
             unit: unit(subject),
             step: duration,
             backward_norms: norms.log_norms[1..].iter().map(|log| log.exp()).collect(),
@@ -112,9 +117,8 @@ impl Part {
             log_deviations: norms.deviations[1..].to_vec(),
             log_singular_max: of_products(&|values| values.logs[0]),
             log_singular_min: of_products(&min),
-            singular_min_status: (0..lags.len())
-                .map(|k| fading.products.get(k).and_then(|values| values.status.last().copied()))
-                .collect(),
+            singular_min_status: fading.products.iter().filter_map(|values| values.status.last().copied()).collect(),
+            singular_values_missing: missing,
             effective_rank: of_products(&SingularValues::effective_rank),
             predicted_rate: fading.predicted,
             predicted_error: fading.predicted_error,
@@ -193,7 +197,8 @@ impl Report {
         ];
         let rows = self.parts().flat_map(|part| {
             part.lags.iter().enumerate().map(|(k, &lag)| {
-                let status = part.singular_min_status[k].map_or(Cell::Empty, |status| status.name().into());
+                let status = part.singular_min_status.get(k).map_or(Cell::Empty, |status| status.name().into());
+                let measured = |numbers: &[f64]| numbers.get(k).copied().into();
                 vec![
                     part.direction().into(),
                     Cell::Integer(lag as i64),
@@ -202,10 +207,10 @@ impl Report {
                     part.log_backward_norms[k].into(),
                     part.log_deviations[k].into(),
                     part.predicted_log(lag).into(),
-                    known(part.log_singular_max[k]),
-                    known(part.log_singular_min[k]),
+                    measured(&part.log_singular_max),
+                    measured(&part.log_singular_min),
                     status,
-                    known(part.effective_rank[k]),
+                    measured(&part.effective_rank),
                 ]
             })
         });
@@ -242,8 +247,8 @@ impl Report {
             if let Some(last) = part.products.last() {
                 let (rank, of) = (short(last.effective_rank()), part.state_dimension);
                 line("rank", format!("{rank} effective of {of} at lag {}", last.lag));
-            } else {
-                line("rank", "not measured: the state has too many dimensions for all singular values".into());
+            } else if let Some(why) = &part.singular_values_missing {
+                line("rank", format!("not measured: {why}"));
             }
         }
         line("files", format!("{}, {:.1} s", out.display(), self.wall_seconds));
@@ -259,8 +264,4 @@ fn reach(horizon: &Horizon) -> String {
         Reached::Extrapolated => format!("{} steps, extrapolated", short(horizon.lag)),
         Reached::Never => "never, the norm does not fall".into(),
     }
-}
-
-fn known(value: f64) -> Cell {
-    Some(value).filter(|v| !v.is_nan()).into()
 }

@@ -72,8 +72,11 @@ fn finish<T: Real>(mut subject: Subject<T>, args: &LyapunovArgs, common: &Common
     let spectrum = run.spectrum();
     let rules = std::mem::take(&mut subject.rules);
     // Whoever interrupts a run does not wait for its steps to be gone over again.
-    let checks = if stopped == Stopped::Interrupted { Vec::new() } else { checks(&run, &subject, rules, &spectrum)? };
-    let report = Report::new(&subject, args, &spectrum, &checks, stopped, (seed, begun.elapsed().as_secs_f64()));
+    let (checks, sum) =
+        if stopped == Stopped::Interrupted { Default::default() } else { checks(&run, &subject, rules, &spectrum)? };
+    let expected = subject.sum.or(sum).filter(|_| spectrum.is_complete());
+    let report =
+        Report::new(&subject, args, &spectrum, (&checks, expected), stopped, (seed, begun.elapsed().as_secs_f64()));
     json::write(&folder.file("spectrum.json"), &report)?;
     tables::write_spectrum(&folder, &spectrum)?;
     tables::write_convergence(&folder, &spectrum)?;
@@ -153,15 +156,19 @@ fn walk<T: Real>(
     Ok(if run.step() < run.end() { Stopped::TargetError } else { Stopped::Steps })
 }
 
+/// What must hold, and the sum of the exponents by a rule that goes over all steps counted.
 fn checks<T: Real>(
     run: &Run<T>,
     subject: &Subject<T>,
     rules: Vec<SumRule<T>>,
     spectrum: &Spectrum,
-) -> Result<Vec<Check>> {
-    let mut checks = Vec::new();
+) -> Result<(Vec<Check>, Option<f64>)> {
+    let (mut checks, mut whole) = (Vec::new(), None);
     for rule in rules {
-        checks.extend(audit::sum(run, &subject.starts[0], rule)?);
+        if let Some((check, steps)) = audit::sum(run, &subject.starts, rule)? {
+            whole = whole.or((steps == spectrum.steps).then_some(check.expected));
+            checks.push(check);
+        }
     }
     if let Some(sum) = subject.sum.filter(|_| spectrum.is_complete()) {
         checks.push(audit::known_sum(spectrum, sum));
@@ -176,5 +183,5 @@ fn checks<T: Real>(
         checks.extend(audit::pairs(spectrum, sum));
     }
     checks.extend((subject.further)(spectrum));
-    Ok(checks)
+    Ok((checks, whole))
 }

@@ -46,6 +46,7 @@ pub struct Report {
     pub precision: &'static str,
     pub seed: u64,
     pub stopped_because: Stopped,
+    pub target_error: Option<f64>,
     pub kaplan_yorke_dimension: Option<f64>,
     pub kaplan_yorke_error: Option<f64>,
     pub ks_entropy: Option<f64>,
@@ -68,14 +69,13 @@ impl Report {
         subject: &Subject<T>,
         args: &LyapunovArgs,
         spectrum: &Spectrum,
-        checks: &[Check],
+        (checks, sum_expected): (&[Check], Option<f64>),
         stopped: Stopped,
         (seed, wall_seconds): (u64, f64),
     ) -> Self {
         let (dimension, entropy) = (spectrum.kaplan_yorke(), spectrum.entropy());
         let undefined = [dimension.as_ref().err(), entropy.as_ref().err()];
         let undefined: Vec<String> = undefined.into_iter().flatten().map(ToString::to_string).collect();
-        let by_rule = checks.iter().find(|check| check.name == "sum").map(|check| check.expected);
         Self {
             source: subject.source.clone(),
             state_dimension: spectrum.dim,
@@ -104,13 +104,14 @@ impl Report {
             precision: T::NAME,
             seed,
             stopped_because: stopped,
+            target_error: args.target_error,
             kaplan_yorke_dimension: dimension.ok(),
             kaplan_yorke_error: spectrum.kaplan_yorke_error(),
             ks_entropy: entropy.ok(),
             undefined,
             sum: spectrum.sum,
             sum_error: spectrum.sum_error,
-            sum_expected: spectrum.is_complete().then_some(subject.sum.or(by_rule)).flatten(),
+            sum_expected,
             checks: checks.to_vec(),
             wall_seconds,
             title: format!("{}, {} exponents", subject.title, subject.source["exponents"].as_str().unwrap_or_default()),
@@ -177,6 +178,9 @@ impl Report {
             let verdict = if check.holds { "holds" } else { "FAILS" };
             let (value, expected) = (short(check.value), short(check.expected));
             line("check", format!("{verdict}  {}: {value}, expected {expected} ({})", check.name, check.note));
+        }
+        if let (Some(target), Stopped::Steps) = (self.target_error, self.stopped_because) {
+            line("", format!("the target error {} was not reached before the last step", short(target)));
         }
         let every = if self.qr_chosen { "chosen, on average" } else { "asked for" };
         line(

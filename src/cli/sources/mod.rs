@@ -27,6 +27,8 @@ pub struct Subject<'a, T: Real> {
     /// Rows of the state that a loss sees.
     pub outputs: Range<usize>,
     /// Sum rules, the best first.
+    /// Whether rates are those of time, not of steps.
+    pub per_time: bool,
     pub rules: Vec<SumRule<'a, T>>,
     pub sum: Option<f64>,
     /// Exponents known to be 0 while the state moves.
@@ -42,10 +44,9 @@ pub struct Usual {
     pub exponents: Option<usize>,
 }
 
-/// The unit of rates of a subject whose step takes so long.
+/// The unit of a subject's rates.
 pub fn unit<T: Real>(subject: &Subject<T>) -> &'static str {
-    let per_time = subject.stepped.clock.step != 1.0 || subject.source["kind"] == "flow";
-    if per_time { "nats per unit of time" } else { "nats per step" }
+    if subject.per_time { "nats per unit of time" } else { "nats per step" }
 }
 
 /// What a command does with its source.
@@ -57,6 +58,18 @@ pub trait Measure {
     fn measure<T: Real>(&self, subject: Subject<T>) -> Result<Self::Found>;
 }
 
+/// # Errors
+/// If a step is given that does not go forward.
+pub fn forward(step: Option<f64>) -> Result<()> {
+    match step.filter(|step| step.is_nan() || *step <= 0.0) {
+        Some(step) => {
+            let what = format!("--step is {step}, and what is measured goes forward in time");
+            Err(Error::config(what, "give a positive number"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Builds the source that is asked for and measures it.
 ///
 /// # Errors
@@ -66,10 +79,7 @@ pub fn measure<M: Measure>(args: &SourceArgs, common: &Common, console: &Console
         let what = format!("{option} is for recurrent nets, and none is given");
         return Err(Error::config(what, "leave it out, or name a net with --rnn"));
     }
-    if let Some(step) = args.step.filter(|step| step.is_nan() || *step <= 0.0) {
-        let what = format!("--step is {step}, and what is measured goes forward in time");
-        return Err(Error::config(what, "give a positive number"));
-    }
+    forward(args.step)?;
     match (&args.system, &args.rnn, &args.model) {
         (Some(name), _, _) => system::measure(name, args, common, with),
         (_, Some(path), _) if args.net.precision == Precision::F32 => {

@@ -58,6 +58,7 @@ pub fn measure<M: Measure>(folder: &Path, args: &SourceArgs, common: &Common, wi
             "exponents": if timed { "conditional" } else { "autonomous" }, "start": start, "time_unit": unit,
         }),
         title: format!("{}: the fitted model", folder.display()),
+        per_time: true,
         usual: Usual { warmup, steps, exponents: None },
         rules: vec![SumRule::determinant(&stepped), SumRule::divergence(field, params, step)],
         sum: None,

@@ -48,6 +48,12 @@ pub fn measure<T: Real, M: Measure>(
     let part = part::<T>(&loaded, net)?;
     let start = start::<T>(net, part.stack.state())?;
     let sequences = net.inputs.iter().map(|path| rows(path, &loaded, &part)).collect::<Result<Vec<Vec<T>>>>()?;
+    if let (Some(least), Some(most)) = (sequences.iter().map(Vec::len).min(), sequences.iter().map(Vec::len).max())
+        && least < most
+    {
+        let [least, most] = [least, most].map(|len| len / part.stack.inputs());
+        console.say(format_args!("note: inputs have {least} to {most} rows; the first {least} of each are used"));
+    }
     let constant = constant::<T>(net, &loaded, &part)?;
 
     let (map, params): (Box<dyn Component<T>>, Vec<T>) = match &net.feed_back {
@@ -98,6 +104,7 @@ pub fn measure<T: Real, M: Measure>(
         starts,
         source,
         title,
+        per_time: false,
         usual: Usual { warmup: if driven { 0 } else { WARMUP }, steps: STEPS, exponents: None },
         rules,
         sum: None,

@@ -117,9 +117,10 @@ fn with<M: Measure>(
         stepped,
         source: json!({
             "kind": system.kind.name(), "name": system.name, "parameters": parameters, "method": stepping.method,
-            "exponents": "autonomous", "start": start,
+            "exponents": if system.kind == Kind::Flow && stepped.takes_time() { "conditional" } else { "autonomous" }, "start": start,
         }),
         title: format!("{}: {}", system.name, system.title),
+        per_time: system.kind != Kind::Map,
         usual: Usual { warmup, steps: in_steps(measure.time), exponents: usual_exponents },
         rules,
         sum: instance.sum_of_exponents,

@@ -1,6 +1,6 @@
 //! Figures of stability.
 
-use super::Row;
+use super::report::{Row, measured};
 use super::subject::Subject;
 use crate::Result;
 use crate::analysis::stability::{follow, local_eigenvalues};
@@ -19,6 +19,8 @@ const ROWS: usize = 600;
 const MOST_METHODS: usize = 4;
 /// Times on the trajectory whose eigenvalues are drawn where nothing attracts.
 const LOCAL: usize = 12;
+/// Steps of a trajectory drawn.
+const MOST_STEPS: f64 = 50_000.0;
 
 pub fn write(
     folder: &OutputFolder,
@@ -27,11 +29,11 @@ pub fn write(
     steps: &[f64],
     rows: &[Row],
 ) -> Result<()> {
-    write_svg(folder, "stability.svg", &regions(subject, methods, steps)?)?;
+    write_svg(folder, "stability.svg", &regions(subject, methods, steps, rows)?)?;
     write_svg(folder, "trajectories.svg", &trajectories(subject, methods, steps, rows)?)
 }
 
-fn regions(subject: &Subject, methods: &[&'static Tableau], steps: &[f64]) -> Result<String> {
+fn regions(subject: &Subject, methods: &[&'static Tableau], steps: &[f64], rows: &[Row]) -> Result<String> {
     let modes: Vec<Complex<f64>> = match &subject.attracting {
         Some(point) => point.eigenvalues.clone(),
         None => match subject.trajectory(LOCAL) {
@@ -39,8 +41,8 @@ fn regions(subject: &Subject, methods: &[&'static Tableau], steps: &[f64]) -> Re
             Err(_) => subject.rest.points.first().map_or(Vec::new(), |point| point.eigenvalues.clone()),
         },
     };
-    let panels = methods.iter().map(|&method| RegionPanel {
-        name: method.name.into(),
+    let panels = methods.iter().zip(rows.chunks(steps.len().max(1))).map(|(&method, own)| RegionPanel {
+        name: own.first().map_or(method.name.into(), limited),
         growth: Rc::new(|re, im| method.growth(Complex::new(re, im))),
         points: steps
             .iter()
@@ -50,53 +52,63 @@ fn regions(subject: &Subject, methods: &[&'static Tableau], steps: &[f64]) -> Re
             })
             .collect(),
     });
-    let where_from = match &subject.attracting {
-        Some(point) => format!("eigenvalues λ at the {}", point.nature.name()),
-        None => "eigenvalues λ along the trajectory".into(),
+    let told = match &subject.attracting {
+        Some(point) => {
+            let at = format!("eigenvalues λ at the {}", point.nature.name());
+            [at, "given are steps h at which small displacements from it die out, as measured".into()]
+        }
+        None => {
+            let along = "eigenvalues λ along the trajectory".into();
+            [along, "given are steps h that keep to the accurate trajectory, as measured".into()]
+        }
     };
     let title = format!("{}: stability regions", subject.name);
-    regions_figure(&RegionsFigure { title, panels: panels.collect(), remarks: vec![where_from] })
+    regions_figure(&RegionsFigure { title, panels: panels.collect(), remarks: told.to_vec() })
 }
 
-/// The first component under some methods at all steps, beside the accurate one; then the energy.
+/// A method and its limit.
+fn limited(row: &Row) -> String {
+    if row.measured_limit.is_infinite() {
+        format!("{}: every h", row.method)
+    } else if row.measured_limit == 0.0 {
+        format!("{}: no h", row.method)
+    } else {
+        format!("{}: h up to {}", row.method, measured(row))
+    }
+}
+
+/// The first component under some methods at all steps, beside the accurate one (or, where modes fade at very different
+/// rates, the distance from rest, which all of them are part of); then the energy.
 fn trajectories(subject: &Subject, methods: &[&'static Tableau], steps: &[f64], rows: &[Row]) -> Result<String> {
     let dim = subject.start.len();
-    let since = |t: f64| (t - subject.time) * subject.unit;
-    let truth = subject.trajectory(ROWS).ok();
-    let component = |states: &[f64]| states.iter().step_by(dim).copied().collect::<Vec<f64>>();
-    let name = |step: f64| format!("h = {}", short(step * subject.unit));
-    let exact = |values: &dyn Fn(&[f64]) -> Vec<f64>| {
-        truth
-            .iter()
-            .map(|(times, states)| {
-                let times = times.iter().map(|&t| since(t)).collect();
-                Line { name: "accurate".into(), x: times, y: values(states), look: Look::Truth }
-            })
-            .collect::<Vec<_>>()
-    };
-    let mut followed = Vec::new();
-    for method in methods.iter().take(MOST_METHODS) {
-        for &step in steps {
-            let count = ((subject.span / step * (1.0 + 1e-12)).floor() as usize).clamp(1, 200_000);
+    let methods = &methods[..methods.len().min(MOST_METHODS)];
+    let (mut truth_times, mut truth) = (Vec::new(), Vec::new());
+    if let Ok((times, states)) = subject.trajectory_drawn(ROWS) {
+        truth_times = times.iter().map(|&t| (t - subject.time) * subject.unit).collect();
+        truth = states;
+    }
+    let mut drawing = Drawing { subject, truth_times, truth, followed: Vec::new() };
+    for method in methods {
+        for &step in steps.iter().filter(|step| **step <= subject.span) {
+            let count = (subject.span / step * (1.0 + 1e-12)).floor().min(MOST_STEPS) as usize;
             let mut states = subject.start.clone();
             states.extend(follow(subject.field, subject.params, method, subject.course(), step, count)?);
-            followed.push((method.name, step, states));
+            drawing.followed.push((method.name, step, states));
         }
     }
-    let times = |step: f64, rows: usize| (0..rows).map(|k| k as f64 * step * subject.unit).collect::<Vec<f64>>();
-    let shown = truth.as_ref().map(|(_, states)| window(&component(states)));
-    let time = "time since the start".to_owned();
-    let mut panels = Vec::new();
-    for method in methods.iter().take(MOST_METHODS) {
-        let mut lines = exact(&component);
-        for (_, step, states) in followed.iter().filter(|(own, _, _)| *own == method.name) {
-            let values = component(states);
-            lines.push(Line::solid(name(*step), times(*step, values.len()), values));
+    let first = |states: &[f64]| states.iter().step_by(dim).copied().collect::<Vec<f64>>();
+    let rest = subject.attracting.as_ref().map_or(Vec::new(), |point| point.state.clone());
+    let from_rest = |state: &[f64]| state.iter().zip(&rest).fold(0.0f64, |sum, (y, r)| sum.hypot(y - r));
+    let distance = |states: &[f64]| states.chunks_exact(dim).map(from_rest).collect::<Vec<f64>>();
+    let panel = |method: &&'static Tableau| {
+        if subject.is_stiff() {
+            drawing.panel(method.name, "distance from rest", &distance)
+        } else {
+            drawing.panel(method.name, &subject.labels[0], &first)
         }
-        let y = format!("{} by {}", subject.labels[0], method.name);
-        panels.push(LinesPanel { x: time.clone(), y, shown, lines, ..LinesPanel::default() });
-    }
-    if let Some(energy) = subject.energy {
+    };
+    let mut panels: Vec<LinesPanel> = methods.iter().map(panel).collect();
+    if let (Some(energy), Some(method)) = (subject.energy, methods.first()) {
         let values = |states: &[f64]| {
             let mut scratch = vec![0.0; energy.scratch_len()];
             let mut of = |state: &[f64]| {
@@ -108,20 +120,52 @@ fn trajectories(subject: &Subject, methods: &[&'static Tableau], steps: &[f64], 
             };
             states.chunks_exact(dim).map(&mut of).collect::<Vec<f64>>()
         };
-        let mut lines = exact(&values);
-        let own = followed.iter().filter(|(method, _, _)| methods.first().is_some_and(|first| first.name == *method));
-        for (_, step, states) in own {
-            let energies = values(states);
-            lines.push(Line::solid(name(*step), times(*step, energies.len()), energies));
-        }
-        let shown = truth.as_ref().map(|(_, states)| window(&values(states)));
-        let y = format!("energy by {}", methods[0].name);
-        panels.push(LinesPanel { x: time, y, shown, lines, ..LinesPanel::default() });
+        panels.push(drawing.panel(method.name, "energy", &values));
     }
     let exploded = rows.iter().filter(|row| !row.final_norm.is_finite()).count();
-    let remarks =
-        if exploded > 0 { vec![format!("{exploded} of {} trajectories explode", rows.len())] } else { vec![] };
-    lines_figure(&LinesFigure { title: format!("{}: trajectories", subject.name), panels, remarks })
+    let cut = steps.iter().any(|step| subject.span / step > MOST_STEPS + 1.0);
+    let long = steps.iter().filter(|step| **step > subject.span).count();
+    let remarks = [
+        (exploded > 0).then(|| format!("{exploded} of {} trajectories explode", rows.len())),
+        (long > 0).then(|| "steps longer than the span are not drawn".into()),
+        cut.then(|| format!("not more than {MOST_STEPS} steps of each are drawn")),
+    ];
+    let title = format!("{}: trajectories", subject.name);
+    lines_figure(&LinesFigure { title, panels, remarks: remarks.into_iter().flatten().collect() })
+}
+
+/// Trajectories of all methods and steps, and the accurate one.
+struct Drawing<'a> {
+    subject: &'a Subject<'a>,
+    truth_times: Vec<f64>,
+    truth: Vec<f64>,
+    followed: Vec<(&'static str, f64, Vec<f64>)>,
+}
+
+impl Drawing<'_> {
+    /// A quantity under one method.
+    fn panel(&self, method: &str, quantity: &str, values: &dyn Fn(&[f64]) -> Vec<f64>) -> LinesPanel {
+        let unit = self.subject.unit;
+        let (mut lines, mut shown) = (Vec::new(), None);
+        if !self.truth.is_empty() {
+            let values = values(&self.truth);
+            shown = Some(window(&values));
+            lines.push(Line { name: "accurate".into(), x: self.truth_times.clone(), y: values, look: Look::Truth });
+        }
+        for (_, step, states) in self.followed.iter().filter(|(own, _, _)| *own == method) {
+            let values = values(states);
+            let times = (0..values.len()).map(|k| k as f64 * step * unit).collect();
+            lines.push(Line::solid(format!("h = {}", short(step * unit)), times, values));
+        }
+        LinesPanel {
+            x: format!("time since the start ({})", self.subject.time_unit()),
+            y: format!("{quantity} by {method} ({})", self.subject.state_unit()),
+            logarithmic_x: self.subject.is_stiff(),
+            shown,
+            lines,
+            ..LinesPanel::default()
+        }
+    }
 }
 
 /// Some room around the accurate values: what runs away leaves the figure.

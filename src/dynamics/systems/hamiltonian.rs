@@ -81,10 +81,10 @@ pub(super) const DOUBLE_PENDULUM: System = System {
     remark: "The usual start is at rest with both rods 120 degrees from hanging; at rest the momenta are 0. The reference \
              holds for that start.",
     parameters: &[
-        Parameter::real("m1", 1.0, "upper mass"),
-        Parameter::real("m2", 1.0, "lower mass"),
-        Parameter::real("l1", 1.0, "upper length"),
-        Parameter::real("l2", 1.0, "lower length"),
+        Parameter::positive("m1", 1.0, "upper mass"),
+        Parameter::positive("m2", 1.0, "lower mass"),
+        Parameter::positive("l1", 1.0, "upper length"),
+        Parameter::positive("l2", 1.0, "lower length"),
         Parameter::real("g", 9.81, "gravity"),
     ],
     span: Span { end: 20.0, step: 0.01 },

@@ -79,7 +79,7 @@ pub(super) const ROBERTSON: System = System {
         Parameter::real("k3", 1e4, "fast rate"),
     ],
     span: Span { end: 10.0, step: 0.02 },
-    measure: Measure { step: 0.000_2, warmup: 1.0, time: 40.0, starts: 1, exponents: 0 },
+    measure: Measure { step: 0.000_1, warmup: 1.0, time: 40.0, starts: 1, exponents: 0 },
     references: &[],
     make: |_| Made::flow(Robertson, ["x", "y", "z"], [1.0, 0.0, 0.0]).conserving("mass", RobertsonMass).zeros(1),
 };

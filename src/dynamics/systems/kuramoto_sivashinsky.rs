@@ -389,7 +389,7 @@ pub(super) const KURAMOTO_SIVASHINSKY: System = System {
              dimension of those who leave it out. The most contracting exponents span more than double precision in a \
              single step: ask for the leading ones.",
     parameters: &[
-        Parameter::real("l", 22.0, "length of the ring"),
+        Parameter::positive("l", 22.0, "length of the ring"),
         Parameter::whole("n", 64, "points of the grid; a third of them are waves", 8..=1024),
     ],
     span: Span { end: 200.0, step: 0.5 },

@@ -156,7 +156,7 @@ pub(super) const MACKEY_GLASS: System = System {
         Parameter::real("beta", 0.2, "largest inflow"),
         Parameter::real("gamma", 0.1, "rate of loss"),
         Parameter::real("n", 10.0, "steepness of the answer"),
-        Parameter::real("tau", 17.0, "delay"),
+        Parameter::positive("tau", 17.0, "delay"),
         Parameter::whole("steps", 170, "steps a delay", 8..=8192),
     ],
     span: Span { end: 800.0, step: 1.0 },

@@ -94,7 +94,7 @@ pub(super) const PENDULUM: System = System {
     remark: "With damping=0 its energy is conserved, and it is separable, as symplectic methods want it.",
     parameters: &[
         Parameter::real("g", 9.81, "gravity"),
-        Parameter::real("l", 1.0, "length"),
+        Parameter::positive("l", 1.0, "length"),
         Parameter::real("damping", 0.5, "rate of damping"),
     ],
     span: Span { end: 20.0, step: 0.01 },

@@ -1,4 +1,8 @@
 //! What is known of a system before its parameters are chosen.
+//!
+//! To add one: write it as a constant [`System`] beside its kin here (`dissipative.rs` is a model) and name it in the list of
+//! `systems.rs`: tests, `systems`, `simulate`, `lyapunov`, `sweep` and the others find it there. In `parameters` the real ones
+//! come first, in the order in which the field takes them, then sizes and seeds.
 
 use super::instance::Made;
 use super::{Instance, Settings};
@@ -38,11 +42,17 @@ pub struct Parameter {
     pub meaning: &'static str,
     /// For sizes and seeds, which are whole numbers and no part of the component's parameter vector: those allowed.
     pub whole: Option<RangeInclusive<u64>>,
+    /// For lengths, masses and delays: whether it has to be above 0.
+    pub positive: bool,
 }
 
 impl Parameter {
     pub(super) const fn real(name: &'static str, default: f64, meaning: &'static str) -> Self {
-        Self { name, default, meaning, whole: None }
+        Self { name, default, meaning, whole: None, positive: false }
+    }
+
+    pub(super) const fn positive(name: &'static str, default: f64, meaning: &'static str) -> Self {
+        Self { name, default, meaning, whole: None, positive: true }
     }
 
     pub(super) const fn whole(
@@ -51,10 +61,14 @@ impl Parameter {
         meaning: &'static str,
         range: RangeInclusive<u64>,
     ) -> Self {
-        Self { name, default: default as f64, meaning, whole: Some(range) }
+        Self { name, default: default as f64, meaning, whole: Some(range), positive: false }
     }
 
     fn check(&self, system: &str, value: f64) -> Result<()> {
+        if self.positive && value <= 0.0 {
+            let what = format!("{} of {system}, the {}, is {value}", self.name, self.meaning);
+            return Err(Error::config(what, "give a number above 0"));
+        }
         let Some(range) = &self.whole else { return Ok(()) };
         if value.fract() == 0.0 && *range.start() as f64 <= value && value <= *range.end() as f64 {
             return Ok(());

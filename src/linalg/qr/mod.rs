@@ -5,8 +5,11 @@
 //! vector lanes; large square ones Householder reflections in blocks (Golub & Van Loan, sec. 5.2.3) by `faer`; all others,
 //! and those whose columns span more than reflections in blocks resolve, Gram–Schmidt in blocks twice (Stewart 2008, SIAM
 //! J. Sci. Comput. 31, 761–775).
+//!
+//! Where a frame need not be orthonormal but only good to go on from, [`Qr::eliminate`] is enough from [`SMALL`] rows on.
 
 mod blocked;
+mod elimination;
 mod lanes;
 mod reflect;
 mod repair;
@@ -15,6 +18,7 @@ use super::dispatch::dispatch;
 use super::transpose::transposed_copy;
 use crate::Real;
 use blocked::{Blocked, Lengths};
+use elimination::Elimination;
 use lanes::GramSchmidt;
 pub use reflect::Reflect;
 pub(in crate::linalg) use reflect::{multiply_add, product, reflect, room as reflect_room};
@@ -47,6 +51,9 @@ pub struct Qr<T: Real> {
     refused: Vec<bool>,
     blocked: Option<Blocked<T>>,
     reflect: Option<Reflect<T>>,
+    elimination: Option<Elimination<T>>,
+    /// Whether the last factorisation left `r` to each frame.
+    triangular: Vec<bool>,
     /// A frame column by column, where it is not worked on in lanes.
     q: Vec<T>,
 }
@@ -70,6 +77,8 @@ impl<T: Real> Qr<T> {
             refused: vec![false; frames],
             blocked: large.then(|| Blocked::new(dim, columns)),
             reflect: reflected.then(|| Reflect::new(dim, columns)),
+            elimination: large.then(|| Elimination::new(dim, columns)),
+            triangular: vec![false; frames],
             q: vec![T::zero(); if large { dim * columns } else { 0 }],
         }
     }
@@ -79,6 +88,7 @@ impl<T: Real> Qr<T> {
     /// to the others, and its diagonal entry is 0. Cost: about `4 · dim · columns²` operations a frame.
     pub fn factor(&mut self, frame: &mut [T]) {
         assert!(frame.len() == self.dim * self.columns * self.frames);
+        self.triangular.fill(true);
         if self.dim <= SMALL {
             let Self { dim, columns, frames, diagonal, lengths, r, .. } = self;
             dispatch(GramSchmidt { dim: *dim, columns: *columns, frames: *frames, frame, diagonal, lengths, r });
@@ -94,6 +104,33 @@ impl<T: Real> Qr<T> {
             }
         } else {
             (0..self.frames).for_each(|f| self.factor_large(frame, f));
+        }
+    }
+
+    /// Replaces each frame by a basis of the same spaces that is as good to go on from, not orthonormal but far cheaper:
+    /// by elimination, about `dim · columns²` operations. The diagonal is then that of the triangle that takes the new
+    /// frame to the old one, the entries beside it are not kept. Small frames, and those in which rounding hides a column,
+    /// are [factored](Self::factor).
+    pub fn eliminate(&mut self, frame: &mut [T]) {
+        assert!(frame.len() == self.dim * self.columns * self.frames);
+        if self.elimination.is_none() {
+            return self.factor(frame);
+        }
+        let noise = T::default_epsilon() * T::of(64.0 * self.dim as f64);
+        for f in 0..self.frames {
+            let room = self.elimination.as_mut().filter(|_| !self.refused[f]);
+            if let Some(room) = room
+                && room.factor(frame, (self.frames, f), noise)
+            {
+                for (j, (&r, &length)) in room.diagonal.iter().zip(&room.lengths).enumerate() {
+                    let at = j * self.frames + f;
+                    (self.diagonal[at], self.lengths[at]) = (r, length);
+                }
+                self.triangular[f] = false;
+            } else {
+                self.triangular[f] = true;
+                self.factor_large(frame, f);
+            }
         }
     }
 
@@ -155,14 +192,17 @@ impl<T: Real> Qr<T> {
         &self.diagonal
     }
 
-    /// Lengths of the columns before the factorisation, `columns × frames`.
+    /// Lengths of the columns before the factorisation, `columns × frames`; after an elimination those of its triangle.
     pub fn lengths(&self) -> &[T] {
         &self.lengths
     }
 
-    /// Entry `(i, j)` of the upper triangle of a frame's `R`.
+    /// Entry `(i, j)` of the upper triangle of a frame's `R`; not a number after an elimination, which keeps the diagonal only.
     pub fn r(&self, frame: usize, i: usize, j: usize) -> T {
         debug_assert!(i <= j);
+        if !self.triangular[frame] {
+            return T::of(f64::NAN);
+        }
         self.r[(frame * self.columns + j) * self.columns + i]
     }
 

@@ -1,7 +1,8 @@
 //! The methods: a tableau each.
 //!
-//! To add one: write its tableau as a constant in a file here (`explicit.rs` is a model; a pair without a continuous
-//! extension of its own may take cubic Hermite's, as [`BS3`] does), name the constant here and in [`METHODS`], and give it
+//! To add one: write its tableau as a constant in a file here (`explicit.rs` is a model, `implicit.rs` for diagonally
+//! implicit ones; a pair without a continuous extension of its own may take cubic Hermite's, as [`BS3`] does; what a tableau
+//! has to fulfil stands at [`Tableau`](super::Tableau) and is checked), name the constant here and in [`METHODS`], and give it
 //! a row in `docs/solvers.md`. The tests in `tests.rs` and `solve/tests/orders.rs` take up every method in the list.
 
 mod dop853;

@@ -1,0 +1,178 @@
+//! The longest step that keeps to an accurate trajectory.
+
+use super::{jacobian_at, step_map};
+use crate::analysis::{Frame, Stepped, Walk};
+use crate::dynamics::{Component, Field};
+use crate::solve::{DOP853, KVAERNO5, Options, Problem, Tableau, solve};
+use crate::{Error, Result};
+use nalgebra::DVector;
+
+/// Steps between looks at whether the state is still finite.
+const AT_ONCE: u64 = 256;
+/// Times that a trajectory is compared with the accurate one at.
+const MOST_LOOKS: u64 = 1000;
+
+/// What a trajectory has to keep to.
+#[derive(Clone, Copy, Debug)]
+pub struct Course<'a> {
+    /// Where it starts.
+    pub start: &'a [f64],
+    /// When.
+    pub time: f64,
+    /// How long it is.
+    pub span: f64,
+    /// How far each component may be off, infinite where it does not matter.
+    pub tolerance: &'a [f64],
+}
+
+/// The largest step that keeps a trajectory within a tolerance of the accurate one, by bisection to one part in 4096; the
+/// span itself if a single step does, 0 if none down to a millionth of the span does. Looked at is each step, or where
+/// there are more than a thousand, every so many of them.
+///
+/// # Errors
+/// If the method cannot step the field, or the accurate trajectory cannot be followed.
+pub fn course_limit(field: Field<f64>, params: &[f64], method: &Tableau, course: Course) -> Result<f64> {
+    let keeps = |step: f64| keeps(field, params, method, course, step);
+    let mut step = course.span;
+    if keeps(step)? {
+        return Ok(step);
+    }
+    for _ in 0..20 {
+        step *= 0.5;
+        if keeps(step)? {
+            let (mut low, mut high) = (step, 2.0 * step);
+            while high - low > low / 4096.0 {
+                let middle = 0.5 * (low + high);
+                if keeps(middle)? { low = middle } else { high = middle }
+            }
+            return Ok(low);
+        }
+    }
+    Ok(0.0)
+}
+
+/// Whether a step keeps to the accurate trajectory.
+fn keeps(field: Field<f64>, params: &[f64], method: &Tableau, course: Course, step: f64) -> Result<bool> {
+    let count = (course.span / step * (1.0 + 1e-12)).floor() as u64;
+    let stride = count.div_ceil(MOST_LOOKS).max(1);
+    let looks: Vec<u64> = (1..=count.div_ceil(stride)).map(|look| (look * stride).min(count)).collect();
+    let times: Vec<f64> = looks.iter().map(|&look| course.time + look as f64 * step).collect();
+    let accurate = accurate(field, params, course, &times)?;
+    let map = step_map(field, method, step)?;
+    let stepped = clocked(&*map, params, course, step)?;
+    let mut walk = Walk::new(&stepped, &[course.start.to_vec()], 0, 0, Frame::Identity, 0)?;
+    for (look, there) in looks.into_iter().zip(accurate.chunks_exact(stepped.dim().max(1))) {
+        walk.advance(look - walk.step());
+        let own = walk.state().data.iter().zip(there).zip(course.tolerance);
+        // A number that is not finite is off as well.
+        if !own.into_iter().all(|((a, b), tolerance)| (a - b).abs() <= *tolerance) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// States of the accurate trajectory at some times, one after another.
+///
+/// # Errors
+/// If it cannot be followed to the end.
+pub fn accurate(field: Field<f64>, params: &[f64], course: Course, times: &[f64]) -> Result<Vec<f64>> {
+    let row_ptr = [0, times.len()];
+    let problem = Problem { start_times: &[course.time], starts: course.start, row_ptr: &row_ptr, times };
+    let options = Options { method: &DOP853, max_steps: 200_000, ..Options::adaptive(1e-11, 1e-12) };
+    let solution = solve(field, params, &problem, &options)?;
+    if solution.all_finished().is_ok() {
+        return Ok(solution.states);
+    }
+    // What an explicit method cannot follow may be stiff.
+    let options = Options { method: &KVAERNO5, ..Options::adaptive(1e-9, 1e-11) };
+    let solution = solve(field, params, &problem, &options)?;
+    solution.all_finished()?;
+    Ok(solution.states)
+}
+
+/// States after each of `count` steps of a method, one after another, as far as they are finite.
+///
+/// # Errors
+/// If the method cannot step the field.
+pub fn follow(
+    field: Field<f64>,
+    params: &[f64],
+    method: &Tableau,
+    course: Course,
+    step: f64,
+    count: usize,
+) -> Result<Vec<f64>> {
+    let map = step_map(field, method, step)?;
+    let stepped = clocked(&*map, params, course, step)?;
+    let mut walk = Walk::new(&stepped, &[course.start.to_vec()], 0, 0, Frame::Identity, 0)?;
+    let mut states = Vec::with_capacity(count * stepped.dim());
+    for _ in 0..count {
+        walk.advance(1);
+        if !is_finite(&walk) {
+            break;
+        }
+        states.extend_from_slice(walk.state().data);
+    }
+    Ok(states)
+}
+
+/// The state after `count` steps of a method; none if it is not finite.
+///
+/// # Errors
+/// If the method cannot step the field.
+pub fn arrive(
+    field: Field<f64>,
+    params: &[f64],
+    method: &Tableau,
+    course: Course,
+    step: f64,
+    count: u64,
+) -> Result<Option<Vec<f64>>> {
+    let map = step_map(field, method, step)?;
+    let stepped = clocked(&*map, params, course, step)?;
+    let mut walk = Walk::new(&stepped, &[course.start.to_vec()], 0, 0, Frame::Identity, 0)?;
+    while walk.step() < count && is_finite(&walk) {
+        walk.advance(AT_ONCE.min(count - walk.step()));
+    }
+    Ok(is_finite(&walk).then(|| walk.state().data.to_vec()))
+}
+
+/// The same for a linear field without time, whose steps are powers of one matrix: for any number of them. Costs twice as
+/// many matrix products as the number has binary digits.
+///
+/// # Errors
+/// If the method cannot step the field.
+pub fn arrive_linear(
+    field: Field<f64>,
+    params: &[f64],
+    method: &Tableau,
+    course: Course,
+    step: f64,
+    mut count: u64,
+) -> Result<Option<Vec<f64>>> {
+    let map = step_map(field, method, step)?;
+    let mut power = jacobian_at(&*map, params, &vec![0.0; course.start.len()], course.time);
+    let mut state = DVector::from_column_slice(course.start);
+    while count > 0 {
+        if count % 2 == 1 {
+            state = &power * state;
+        }
+        power = &power * &power;
+        count /= 2;
+    }
+    Ok(state.iter().all(|x| x.is_finite()).then(|| state.as_slice().to_vec()))
+}
+
+fn clocked<'a>(map: &'a dyn Component<f64>, params: &'a [f64], course: Course, step: f64) -> Result<Stepped<'a, f64>> {
+    let mut stepped = Stepped::timed(map, params, step);
+    stepped.clock.start = course.time;
+    if course.start.len() != stepped.dim() {
+        return Err(Error::shape("a start", stepped.dim(), course.start.len()));
+    }
+    Ok(stepped)
+}
+
+fn is_finite(walk: &Walk<f64>) -> bool {
+    walk.state().data.iter().all(|x| x.is_finite())
+}
