@@ -9,20 +9,12 @@
 mod tasks;
 
 use flowmap::cells::Kind;
-use flowmap::models::sequence::{Example, Readout, Target};
+use flowmap::models::sequence::{Example, Readout};
 use flowmap::plot::Line;
 use flowmap::train::Growth;
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use tasks::{Plan, figure, learn, model, panel, quick, recurrent};
-
-fn draw(steps: usize, rng: &mut ChaCha8Rng) -> Example<f32> {
-    let mut inputs: Vec<f32> = (0..2 * steps).map(|i| if i % 2 == 0 { rng.random() } else { 0.0 }).collect();
-    let marks = [rng.random_range(0..steps / 2), rng.random_range(steps / 2..steps)];
-    let sum = marks.iter().map(|&at| inputs[2 * at]).sum();
-    marks.iter().for_each(|&at| inputs[2 * at + 1] = 1.0);
-    Example { inputs, target: Target::Numbers(vec![sum]) }
-}
+use tasks::{Plan, adding, figure, learn, model, panel, quick, recurrent};
 
 fn main() -> flowmap::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -30,7 +22,7 @@ fn main() -> flowmap::Result<()> {
     let seeds = arguments.next().unwrap_or("1".into());
     let (last, steps, hidden) = if quick() { (60, 40, 16) } else { (500, 6000, 64) };
     let mut rng = ChaCha8Rng::seed_from_u64(1000);
-    let test: Vec<Example<f32>> = (0..if quick() { 64 } else { 1000 }).map(|_| draw(last, &mut rng)).collect();
+    let test: Vec<Example<f32>> = (0..if quick() { 64 } else { 1000 }).map(|_| adding(last, &mut rng)).collect();
 
     println!("{:<14} {:>4} {:>6} {:>16} {:>9}", "cell", "seed", "steps", "test MSE at end", "seconds");
     let mut curves = Vec::new();
@@ -62,5 +54,5 @@ fn main() -> flowmap::Result<()> {
 
 /// Sequences of the length that training has reached.
 fn draw_at(last: usize) -> impl FnMut(usize, &mut ChaCha8Rng) -> Example<f32> {
-    move |length, rng| draw(length.min(last), rng)
+    move |length, rng| adding(length.min(last), rng)
 }

@@ -8,37 +8,28 @@
 mod lesson;
 
 use flowmap::Result;
-use flowmap::cells::{Along, Cell, Cotangents, Kind, Ragged, SequenceTape};
-use flowmap::dynamics::Component;
+use flowmap::cells::{Along, Cotangents, Kind, Layers, LayersTape, Ragged};
 use flowmap::nn::{Activation, fan_in_normal};
 use flowmap::plot::{Line, LinesPanel, Look};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 pub const KINDS: [Kind; 3] = [Kind::Rnn(Activation::Tanh), Kind::Lstm, Kind::Gru];
-const UNITS: usize = 32;
 
-/// The gradient by one step's input, of the sum of the last output.
-fn gradient(kind: Kind, inputs: &[f64], step: usize) -> Result<Vec<f64>> {
-    let cell = Cell { kind, hidden: UNITS, inputs: 2 };
-    let params: Vec<f64> = fan_in_normal(&Component::<f64>::params(&cell, ""), 0.9, &mut ChaCha8Rng::seed_from_u64(4));
-    let (ragged, mut tape) = (Ragged::new(&[inputs.len() / 2]), SequenceTape::default());
-    tape.run(&cell, &params, &Along { ragged: &ragged, inputs, start: None }, false)?;
-    let mut last = vec![0.0; Component::<f64>::out_dim(&cell)];
-    last[..UNITS].fill(1.0);
-    let cotangents = Cotangents { last: Some(&last), ..Cotangents::default() };
-    tape.pull(&cell, &params, &ragged, &cotangents, true, &mut vec![0.0; params.len()]);
-    Ok(tape.inputs_bar()[2 * step..][..2].to_vec())
-}
-
-/// Norms of the gradient by the first input: reading forward only, and both ways.
-pub fn first_input(kind: Kind, length: usize) -> Result<[f64; 2]> {
+/// The norm of the gradient by the first input, of the sum of the last outputs of each direction.
+pub fn first_input(kind: Kind, bidirectional: bool, length: usize) -> Result<f64> {
+    let layers = Layers { kind, layers: 1, hidden: 32, inputs: 2, bidirectional };
+    let params: Vec<f64> = fan_in_normal(&layers.params::<f64>(""), 0.9, &mut ChaCha8Rng::seed_from_u64(4));
     let inputs: Vec<f64> = (0..2 * length).map(|i| (0.9 * i as f64).sin()).collect();
-    let backward: Vec<f64> = inputs.chunks_exact(2).rev().flatten().copied().collect();
-    let forward = gradient(kind, &inputs, 0)?;
-    let both = gradient(kind, &backward, length - 1)?.iter().zip(&forward).map(|(b, f)| b + f).collect::<Vec<f64>>();
-    let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
-    Ok([norm(&forward), norm(&both)])
+    let (ragged, mut tape) = (Ragged::new(&[length]), LayersTape::default());
+    layers.run(&params, &Along { ragged: &ragged, inputs: &inputs, start: None }, false, None, &mut tape)?;
+    // 1 for each `h`, 0 for an LSTM's `c`.
+    let mut last = vec![1.0; layers.hidden];
+    last.resize(layers.cell(0).state(), 0.0);
+    let last = last.repeat(layers.directions());
+    let cotangents = Cotangents { last: Some(&last), ..Cotangents::default() };
+    layers.pull(&params, &ragged, &cotangents, &mut tape, true, &mut vec![0.0; params.len()]);
+    Ok(tape.inputs_bar()[..2].iter().map(|x| x * x).sum::<f64>().sqrt())
 }
 
 fn main() -> Result<()> {
@@ -47,14 +38,13 @@ fn main() -> Result<()> {
     print!("{:<26}", "length");
     lengths.iter().for_each(|length| print!("{length:>10}"));
     let mut lines = Vec::new();
-    for kind in KINDS {
-        let found = lengths.iter().map(|&length| first_input(kind, length)).collect::<Result<Vec<_>>>()?;
-        for (way, name) in ["forward only", "both ways"].into_iter().enumerate() {
+    for (bidirectional, name, look) in [(false, "forward only", Look::Solid), (true, "both ways", Look::Dashed)] {
+        for kind in KINDS {
+            let norms = lengths.map(|length| first_input(kind, bidirectional, length));
+            let norms = norms.into_iter().collect::<Result<Vec<f64>>>()?;
             print!("\n{:<26}", format!("{kind}, {name}"));
-            found.iter().for_each(|norms| print!("{:>10.1e}", norms[way]));
-            let look = if way == 0 { Look::Solid } else { Look::Dashed };
-            let y = found.iter().map(|norms| norms[way]).collect();
-            lines.push(Line::solid(format!("{kind}, {name}"), lengths.map(|n| n as f64).to_vec(), y).look(look));
+            norms.iter().for_each(|norm| print!("{norm:>10.1e}"));
+            lines.push(Line::solid(kind.to_string(), lengths.map(|n| n as f64).to_vec(), norms).look(look));
         }
     }
     println!();
@@ -66,5 +56,6 @@ fn main() -> Result<()> {
         lines,
         ..LinesPanel::default()
     };
-    lesson::figure("bidirectional_shortcut", "The bidirectional shortcut", vec![panel])
+    let remarks = ["solid: forward only; dashed: both ways"];
+    lesson::remarked("bidirectional_shortcut", "The bidirectional shortcut", vec![panel], &remarks)
 }

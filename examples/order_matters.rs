@@ -1,80 +1,109 @@
 //! Order matters.
 //!
-//! A recurrent net reads one letter after another, so its state after A then B is not that after B then A: its steps do not
-//! commute. A convolution with pooling, a bag of motifs, sees the same motifs either way and cannot tell. One set of
-//! weights runs sequences of any length, so the initialiser's fan-in is that of a single step, whatever the length.
-//! (Elman 1990, Cogn. Sci. 14, 179-211; LeCun et al. 1998, Proc. IEEE 86, 2278.)
+//! A recurrent net reads one letter after another, so its state after A then B is not that after B then A: the steps of no cell
+//! commute. A convolution with pooling, a bag of motifs, sees that A … B is not A … C, and yet cannot tell it from
+//! B … A as soon as no window holds both letters, that is with `kernel − 1` blanks between them or more. One set of weights
+//! runs sequences of any length, so the initialiser's fan-in is that of a single step: states keep their size from the
+//! first step to the last. (Elman 1990, Cogn. Sci. 14, 179-211; LeCun et al. 1998, Proc. IEEE 86, 2278.)
 
+#[path = "lesson/every_cell.rs"]
+pub mod every_cell;
 mod lesson;
 
+use every_cell::cells;
 use flowmap::Result;
-use flowmap::cells::{Kind, Layers};
-use flowmap::models::sequence::{Motifs, Pooling, Readout, RecurrentEncoder, SequenceEncoder};
-use flowmap::nn::{Activation, Convolution};
-use flowmap::plot::{Line, LinesPanel};
-use rand::SeedableRng;
+use flowmap::cells::{Along, Cell, Ragged, Recurrent, SequenceTape};
+use flowmap::models::sequence::{Motifs, Pooling, SequenceEncoder};
+use flowmap::nn::{Convolution, fan_in_uniform};
+use flowmap::plot::{Line, LinesPanel, Look};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub const KINDS: [Kind; 4] = [Kind::Rnn(Activation::Tanh), Kind::Lstm, Kind::Gru, Kind::ClassicGru];
+pub const LETTERS: usize = 3;
+pub const UNITS: usize = 32;
+/// Steps that the convolution sees at once.
+pub const KERNEL: usize = 4;
 
-/// A, then so many blanks, then B, and a few blanks around; or the other way round.
-fn sequence(between: usize, swapped: bool) -> Vec<f64> {
-    let (a, b, blank) = ([1.0, 0.0], [0.0, 1.0], [0.0, 0.0]);
-    let (first, second) = if swapped { (b, a) } else { (a, b) };
-    let mut steps = vec![blank; between + 10];
-    (steps[4], steps[between + 5]) = (first, second);
+/// The last state of a cell whose weights are drawn by the fan-in of one step.
+fn last(cell: &dyn Recurrent<f64>, seed: u64, inputs: &[f64]) -> Result<Vec<f64>> {
+    let params: Vec<f64> = fan_in_uniform(&cell.params(""), 3f64.sqrt(), &mut ChaCha8Rng::seed_from_u64(seed));
+    let (ragged, mut tape) = (Ragged::new(&[inputs.len() / LETTERS]), SequenceTape::default());
+    tape.run(cell, &params, &Along { ragged: &ragged, inputs, start: None }, false)?;
+    Ok(tape.last().to_vec())
+}
+
+/// A letter, then so many blanks, then another, and a few blanks around.
+fn sequence([first, second]: [usize; 2], between: usize) -> Vec<f64> {
+    let mut steps = vec![[0.0; LETTERS]; between + 10];
+    (steps[4][first], steps[between + 5][second]) = (1.0, 1.0);
     steps.concat()
 }
 
-fn distance<E: SequenceEncoder<f64>>(encoder: &E, between: usize) -> Result<f64> {
-    let params = encoder.initial(&mut ChaCha8Rng::seed_from_u64(1));
-    let (one, other) = (sequence(between, false), sequence(between, true));
-    let mut tape = E::Tape::default();
-    encoder.encode(&params, &[&one, &other], None, &mut tape)?;
-    let features = encoder.features_of(&tape).data;
-    Ok(features.chunks_exact(2).map(|pair| (pair[0] - pair[1]).powi(2)).sum::<f64>().sqrt())
+/// The distance of two vectors as a share of their size.
+fn apart(a: &[f64], b: &[f64]) -> f64 {
+    let off: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
+    (off / a.iter().chain(b).map(|x| x * x).sum::<f64>()).sqrt()
 }
 
-pub fn recurrent(kind: Kind, between: usize) -> Result<f64> {
-    let layers = Layers { kind, layers: 1, hidden: 16, inputs: 2, bidirectional: false };
-    let encoder = RecurrentEncoder {
-        layers,
-        readout: Readout::Last,
-        learned_start: false,
-        dropout: 0.0,
-        cut: None,
-        memory_bias: 1.0,
-    };
-    distance(&encoder, between)
+/// How far a cell's state after A … B is from that after B … A.
+pub fn recurrent(cell: &dyn Recurrent<f64>, seed: u64, between: usize) -> Result<f64> {
+    Ok(apart(&last(cell, seed, &sequence([0, 1], between))?, &last(cell, seed, &sequence([1, 0], between))?))
 }
 
-pub fn pooled(between: usize) -> Result<f64> {
-    let convolution = Convolution { inputs: 2, filters: 16, kernel: 4 };
-    distance(&Motifs { convolution, pooling: Pooling::Max }, between)
+/// How far a bag of motifs of A … B is from that of two other letters.
+pub fn pooled(other: [usize; 2], between: usize) -> Result<f64> {
+    let convolution = Convolution { inputs: LETTERS, filters: UNITS, kernel: KERNEL };
+    let (motifs, mut tape) = (Motifs { convolution, pooling: Pooling::Max }, Default::default());
+    let params: Vec<f64> = motifs.initial(&mut ChaCha8Rng::seed_from_u64(1));
+    motifs.encode(&params, &[&sequence([0, 1], between), &sequence(other, between)], None, &mut tape)?;
+    let (one, other): (Vec<f64>, Vec<f64>) =
+        motifs.features_of(&tape).data.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
+    Ok(apart(&one, &other))
+}
+
+/// The root mean square of a tanh cell's state after so many steps of noise.
+pub fn size(steps: usize) -> Result<f64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let noise: Vec<f64> = (0..LETTERS * steps).map(|_| rng.random_range(-1.0..1.0)).collect();
+    let state = last(&Cell::rnn(UNITS, LETTERS), 1, &noise)?;
+    Ok((state.iter().map(|h| h * h).sum::<f64>() / UNITS as f64).sqrt())
 }
 
 fn main() -> Result<()> {
-    let gaps = [4, 8, 16, 32, 64, 128];
-    println!("distance of the features of A … B from those of B … A, same weights for every length");
-    print!("{:<22}", "blanks between");
-    gaps.iter().for_each(|gap| print!("{gap:>11}"));
-    let mut lines = Vec::new();
-    let mut told = |name: String, distances: Vec<f64>| {
-        print!("\n{name:<22}");
-        distances.iter().for_each(|distance| print!("{distance:>11.2e}"));
-        lines.push(Line::solid(name, gaps.iter().map(|&gap| gap as f64).collect(), distances));
+    let gaps = [1, 2, 3, 4, 8, 16, 32, 64, 128];
+    println!("distance of A … B from B … A as a share of their size, the same weights for every length");
+    let row = |name: &str, numbers: &[f64]| {
+        let cells: String = numbers.iter().map(|x| format!("{x:>8.3}")).collect();
+        println!("{name:<30}{cells}");
     };
-    for kind in KINDS {
-        told(kind.to_string(), gaps.iter().map(|&gap| recurrent(kind, gap)).collect::<Result<_>>()?);
+    row("blanks between", &gaps.map(|gap| gap as f64));
+    let x: Vec<f64> = gaps.map(|gap| gap as f64).to_vec();
+    let mut lines = Vec::new();
+    let mut told = |name: &str, distances: Vec<f64>, look| {
+        row(name, &distances);
+        lines.push(Line::solid(name, x.clone(), distances).look(look));
+    };
+    for (seed, (name, cell)) in cells(UNITS, LETTERS)?.iter().enumerate() {
+        let distances = gaps.iter().map(|&gap| recurrent(&**cell, seed as u64, gap)).collect::<Result<_>>()?;
+        told(name, distances, if seed < 6 { Look::Solid } else { Look::Dashed });
     }
-    told("convolution, pooling".into(), gaps.iter().map(|&gap| pooled(gap)).collect::<Result<_>>()?);
-    println!("\nthe recurrent nets tell the order at any gap, the bag of motifs at none");
-    let panel = LinesPanel {
-        x: "blanks between the letters".into(),
-        y: "distance of A … B from B … A".into(),
+    for (name, other, look) in
+        [("pooled convolution", [1, 0], Look::Dashed), ("the same, A … B from A … C", [0, 2], Look::Truth)]
+    {
+        told(name, gaps.iter().map(|&gap| pooled(other, gap)).collect::<Result<_>>()?, look);
+    }
+    row("size of a tanh cell's state", &gaps.iter().map(|&gap| size(gap + 10)).collect::<Result<Vec<_>>>()?);
+    println!(
+        "every cell tells the order at any gap, the bag of motifs only while a window of {KERNEL} holds both letters"
+    );
+    let others = lines.split_off(6);
+    let panel = |what: &str, lines| LinesPanel {
+        x: "blanks between the letters (steps)".into(),
+        y: format!("distance of A … B from B … A, {what} (share of their size)"),
         logarithmic_x: true,
         lines,
         ..LinesPanel::default()
     };
-    lesson::figure("order_matters", "Order matters", vec![panel])
+    let panels = vec![panel("cells of the usual libraries", lines), panel("other cells, and pooling", others)];
+    lesson::figure("order_matters", "Order matters", panels)
 }

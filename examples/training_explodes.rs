@@ -1,149 +1,96 @@
 //! Training explodes for the same reason.
 //!
-//! Gradient descent is explicit Euler on the gradient flow `θ' = −∇L(θ)`, its learning rate the step. Near a minimum of
-//! curvature `κ` the flow has the eigenvalue `−κ`, so the largest stable rate is `2/κ`: exactly for a quadratic, and
-//! nearly for a small recurrent net, whose largest curvature comes from differences of its gradient (power iteration).
-//! Clipping the gradient's norm limits the length of a step, and keeps what would explode within bounds. (LeCun, Simard &
+//! Gradient descent is explicit Euler on the gradient flow `θ' = −∇L(θ)`, its learning rate the step. So the same functions as
+//! in the lesson on the pendulum find a minimum, the eigenvalues of the flow there, which are the negative curvatures, and
+//! from them the largest rate, 2 over the largest curvature: for a quadratic, and for a recurrent net of two units that is
+//! trained by backpropagation through time. Both limits are measured on descents too. Above it a descent leaves the minimum
+//! however near to it it began; a little above, the net's is caught in a cycle round it, far above it explodes as the
+//! quadratic's does. Clipping the gradient's norm makes the flow one with a largest speed, and so a step one with a largest
+//! length, rate times clip: what would explode stays within two such steps of the minimum. (LeCun, Simard &
 //! Pearlmutter 1993, NeurIPS; Pascanu, Mikolov & Bengio 2013, ICML, sec. 3.2; Cohen et al. 2021, ICLR.)
 
 mod lesson;
+#[path = "lesson/losses.rs"]
+pub mod losses;
 
-use flowmap::Result;
-use flowmap::analysis::stability::predicted_limit;
-use flowmap::cells::{Kind, Layers};
-use flowmap::models::sequence::{
-    Example, ModelTape, Readout, RecurrentEncoder, SequenceEncoder, SequenceModel, Target,
-};
-use flowmap::nn::{Activation, Mlp};
+use flowmap::analysis::rest::{RestPoint, Resting};
+use flowmap::analysis::stability::{Around, Course, follow, measured_limit, predicted_limit};
+use flowmap::dynamics::{Field, Lift, SmallField};
 use flowmap::plot::{Line, LinesPanel};
 use flowmap::solve::EULER;
-use nalgebra::Complex;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use flowmap::{Error, Result};
+use losses::{Clipped, Quadratic, SmallNet};
 
-/// A loss and its gradient.
-type Loss<'a> = &'a dyn Fn(&[f64]) -> Result<(f64, Vec<f64>)>;
+/// The minimum that gradient descent comes near to, and Newton's method to.
+pub fn minimum<F: SmallField<N, 0>, const N: usize>(loss: F) -> Result<RestPoint> {
+    let flow = Lift::<_, N, 0>(loss);
+    let field = Field::with_time(&flow)?;
+    let start: [f64; N] = std::array::from_fn(|i| (0.7 * i as f64 + 0.3).sin());
+    let course = Course { start: &start, time: 0.0, span: 0.0, tolerance: &[] };
+    let states = follow(field, &[], &EULER, course, 0.05, 5_000)?;
+    let starts = [start.to_vec(), states[states.len() - N..].to_vec()];
+    let mut found = Resting::flow(field, &[], 0.0)?.search(&starts)?;
+    let none = || Error::config("no minimum was found", "descend from another start");
+    found.points.pop().filter(|point| point.nature.attracts()).ok_or_else(none)
+}
 
-/// Losses along gradient descent with some rate, gradients clipped to a norm; ends where they are beyond all bounds.
-fn descend(loss: Loss, params: &mut [f64], rate: f64, steps: usize, clip: f64) -> Result<Vec<f64>> {
-    let mut losses = Vec::with_capacity(steps);
-    for _ in 0..steps {
-        let (value, gradient) = loss(params)?;
-        losses.push(value);
-        let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
-        if value.is_nan() || value > 1e12 {
-            break;
-        }
-        let shrink = if norm > clip { clip / norm } else { 1.0 };
-        params.iter_mut().zip(&gradient).for_each(|(p, g)| *p -= rate * shrink * g);
+/// The largest rate that keeps to a minimum: predicted from the curvatures there, and measured to a relative precision in so
+/// many steps.
+pub fn limits<F: SmallField<N, 0>, const N: usize>(
+    loss: F,
+    minimum: &RestPoint,
+    precision: (f64, u64),
+) -> Result<[f64; 2]> {
+    let flow = Lift::<_, N, 0>(loss);
+    let curvature = minimum.eigenvalues.iter().map(|z| z.norm()).fold(0.0, f64::max);
+    let predicted = predicted_limit(&EULER, &minimum.eigenvalues);
+    let around = Around { state: &minimum.state, towards: &[1.0; N], fastest: curvature };
+    Ok([predicted, measured_limit(Field::with_time(&flow)?, &[], &EULER, around, predicted, precision)?])
+}
+
+/// Distances from the minimum along 200 steps of gradient descent that begin 1/1000 away from it, and the longest step.
+pub fn descend<F: SmallField<N, 0>, const N: usize>(
+    loss: F,
+    minimum: &RestPoint,
+    rate: f64,
+    clip: f64,
+) -> Result<(Vec<f64>, f64)> {
+    let flow = Lift::<_, N, 0>(Clipped(loss, clip));
+    let mut start = minimum.state.clone();
+    start[0] += 1e-3;
+    let course = Course { start: &start, time: 0.0, span: 200.0 * rate, tolerance: &[] };
+    let states = follow(Field::with_time(&flow)?, &[], &EULER, course, rate, 200)?;
+    let states = [start.clone(), states].concat();
+    let length = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+    let steps = states.chunks_exact(N).zip(states[N..].chunks_exact(N)).map(|(a, b)| length(a, b));
+    let longest = steps.fold(0.0, f64::max);
+    Ok((states.chunks_exact(N).map(|state| length(state, &minimum.state)).collect(), longest))
+}
+
+/// The largest norm of a clipped gradient.
+pub const CLIP: f64 = 0.01;
+
+/// Prints a loss's limits and makes the panel of its descents.
+fn show<F: SmallField<N, 0> + Copy, const N: usize>(loss: F, name: &str, precision: (f64, u64)) -> Result<LinesPanel> {
+    let minimum = minimum::<F, N>(loss)?;
+    let [predicted, measured] = limits::<F, N>(loss, &minimum, precision)?;
+    println!("{name:<24} largest stable rate: predicted {predicted:.10}, measured {measured:.10}");
+    let mut lines = Vec::new();
+    let free = f64::INFINITY;
+    let runs = [("0.9 times the limit", 0.9, free), ("1.2 times", 1.2, free), ("3 times", 3.0, free)];
+    for (run, factor, clip) in runs.into_iter().chain([("3 times, gradient clipped to 0.01", 3.0, CLIP)]) {
+        let (distances, longest) = descend::<F, N>(loss, &minimum, factor * predicted, clip)?;
+        let end = distances[distances.len() - 1];
+        println!("  {run:<38} distance from the minimum at the end {end:>10.3e}, longest step {longest:>10.3e}");
+        lines.push(Line::solid(run, (0..distances.len()).map(|k| k as f64).collect(), distances));
     }
-    Ok(losses)
-}
-
-/// The border between rates that keep to a minimum and those that leave it, by bisection.
-fn bisect(mut low: f64, mut high: f64, rounds: usize, keeps: impl Fn(f64) -> Result<bool>) -> Result<f64> {
-    for _ in 0..rounds {
-        let middle = 0.5 * (low + high);
-        if keeps(middle)? { low = middle } else { high = middle }
-    }
-    Ok(0.5 * (low + high))
-}
-
-/// The largest stable rate on `½ Σ κ_i x_i²`: predicted and measured.
-pub fn quadratic() -> Result<[f64; 2]> {
-    let curvatures = [1.0, 4.0, 10.0];
-    let modes = curvatures.map(|k| Complex::new(-k, 0.0));
-    let keeps = |rate: f64| {
-        let mut x = [1.0f64; 3];
-        // Long enough to tell one part in 10⁹ from the limit: growth by (1 + 2·10⁻⁹) each step.
-        for _ in 0..20_000_000 {
-            x.iter_mut().zip(&curvatures).for_each(|(x, k)| *x -= rate * k * *x);
-            let size = x.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-            if !(1e-3..=1e3).contains(&size) {
-                return Ok(size < 1.0);
-            }
-        }
-        Ok(x[2].abs() < 1.0)
-    };
-    Ok([predicted_limit(&EULER, &modes), bisect(0.1, 0.3, 32, keeps)?])
-}
-
-type Net = SequenceModel<RecurrentEncoder>;
-
-/// A tanh net of four units that says the mean of eight short sequences.
-fn net() -> Result<(Net, Vec<f64>, Vec<Example<f64>>)> {
-    let layers = Layers { kind: Kind::Rnn(Activation::Tanh), layers: 1, hidden: 4, inputs: 1, bidirectional: false };
-    let encoder = RecurrentEncoder {
-        layers,
-        readout: Readout::Last,
-        learned_start: false,
-        dropout: 0.0,
-        cut: None,
-        memory_bias: 0.0,
-    };
-    let mut params: Vec<f64> = encoder.initial(&mut ChaCha8Rng::seed_from_u64(3));
-    let head = Mlp::new(&[4, 1], Activation::Identity, Activation::Identity)?;
-    params.extend([0.3, -0.2, 0.1, 0.4, 0.0]);
-    let example = |k: usize| {
-        let inputs: Vec<f64> = (0..6).map(|t| (1.3 * (k * 6 + t) as f64).sin()).collect();
-        let target = Target::Numbers(vec![inputs.iter().sum::<f64>() / 6.0]);
-        Example { inputs, target }
-    };
-    Ok((SequenceModel::new::<f64>(encoder, head)?, params, (0..8).map(example).collect()))
-}
-
-/// The net's largest stable rate after some training: predicted and measured; and losses at 0.9 and 1.5 times that, and at
-/// 1.5 times with clipping.
-pub fn recurrent(training: usize) -> Result<([f64; 2], [Vec<f64>; 3])> {
-    let (model, mut params, examples) = net()?;
-    let batch: Vec<&Example<f64>> = examples.iter().collect();
-    let loss = |params: &[f64]| {
-        let (mut gradient, mut rng) = (vec![0.0; params.len()], ChaCha8Rng::seed_from_u64(0));
-        let value = model.loss(params, &batch, 0.125, &mut rng, &mut ModelTape::default(), &mut gradient)?;
-        Ok((value, gradient))
-    };
-    descend(&loss, &mut params, 0.2, training, f64::INFINITY)?;
-    // The leading direction of the Hessian, by power iteration on differences of the gradient.
-    let (mut along, mut curvature) = (vec![1.0; params.len()], 0.0);
-    for _ in 0..200 {
-        let size = along.iter().map(|x| x * x).sum::<f64>().sqrt();
-        along.iter_mut().for_each(|x| *x /= size);
-        let moved = |by: f64| params.iter().zip(&along).map(|(p, a)| p + by * a).collect::<Vec<f64>>();
-        let (above, below) = (loss(&moved(1e-5))?.1, loss(&moved(-1e-5))?.1);
-        let next: Vec<f64> = above.iter().zip(&below).map(|(a, b)| (a - b) / 2e-5).collect();
-        curvature = next.iter().zip(&along).map(|(n, a)| n * a).sum();
-        along = next;
-    }
-    let predicted = predicted_limit(&EULER, &[Complex::new(-curvature, 0.0)]);
-    let start: Vec<f64> = params.iter().zip(&along).map(|(p, a)| p + 1e-5 * a / curvature).collect();
-    let first = loss(&start)?.0;
-    let keeps = |rate: f64| {
-        Ok(descend(&loss, &mut start.clone(), rate, 2000, f64::INFINITY)?.iter().all(|l| *l <= 1.01 * first))
-    };
-    let measured = bisect(0.5 * predicted, 2.0 * predicted, 14, keeps)?;
-    let run = |rate: f64, clip: f64| descend(&loss, &mut start.clone(), rate, 300, clip);
-    let (safe, high) = (0.9 * measured, 1.5 * measured);
-    Ok(([predicted, measured], [run(safe, f64::INFINITY)?, run(high, f64::INFINITY)?, run(high, 0.05)?]))
+    let (x, y) = ("step of gradient descent".into(), format!("{name}: distance from the minimum"));
+    Ok(LinesPanel { x, y, logarithmic: true, shown: Some([1e-9, 1e3]), lines, ..LinesPanel::default() })
 }
 
 fn main() -> Result<()> {
-    println!("{:<28} {:>16} {:>16}", "largest stable rate", "predicted", "measured");
-    let [predicted, measured] = quadratic()?;
-    println!("{:<28} {predicted:>16.10} {measured:>16.10}", "quadratic, curvatures to 10");
-    let ([predicted, measured], losses) = recurrent(if lesson::quick() { 2000 } else { 20_000 })?;
-    println!("{:<28} {predicted:>16.4} {measured:>16.4}", "recurrent net, 4 units");
-    let names = ["0.9 times the limit", "1.5 times", "1.5 times, gradient clipped to 0.05"];
-    let lines = names.into_iter().zip(losses).map(|(name, losses)| {
-        println!("{name:<36} loss after {:>3} steps: {:.3e}", losses.len(), losses[losses.len() - 1]);
-        Line::solid(name, (0..losses.len()).map(|k| k as f64).collect(), losses)
-    });
-    let lines = lines.collect();
-    let panel = LinesPanel {
-        x: "step of gradient descent".into(),
-        y: "mean squared error of a small recurrent net".into(),
-        logarithmic: true,
-        lines,
-        ..LinesPanel::default()
-    };
-    lesson::figure("training_explodes", "Training explodes for the same reason", vec![panel])
+    let quick = lesson::quick();
+    let quadratic = show::<_, 3>(Quadratic, "quadratic", if quick { (1e-6, 100) } else { (1e-10, 1_000) })?;
+    let net = show::<_, 8>(SmallNet::new(), "recurrent net", if quick { (1e-4, 100) } else { (1e-8, 400) })?;
+    lesson::figure("training_explodes", "Training explodes for the same reason", vec![quadratic, net])
 }

@@ -1,103 +1,109 @@
 //! Vanishing and exploding gradients.
 //!
 //! A gradient pulled back through `k` steps of a recurrent net is multiplied by `k` transposed Jacobians, so its norm goes as
-//! `exp(λ₁ k)` with the leading Lyapunov exponent of the same steps: it vanishes where the net contracts, explodes where it
-//! is chaotic, and neither at the margin. Backpropagation is itself a linear system run backward in time and driven by
-//! the errors; simulated step by step it gives what backpropagation through time gives. (Bengio, Simard & Frasconi 1994,
-//! IEEE Trans. Neural Netw. 5, 157-166; Pascanu, Mikolov & Bengio 2013, ICML.)
+//! `exp(λ₁ k)` with the leading Lyapunov exponent of the same steps. Here one net, tanh units that read noise, has its
+//! recurrent weights multiplied by three gains: at a small one gradients vanish, at a large one the net is chaotic and they
+//! explode, and at one between, found by bisection, `λ₁` is 0 and they do neither. Backpropagation is itself a linear system
+//! run backward in time and driven by the errors; simulated step by step it gives what backpropagation through time gives.
+//! (Bengio, Simard & Frasconi 1994, IEEE Trans. Neural Netw. 5, 157-166; Pascanu, Mikolov & Bengio 2013, ICML.)
 
+#[path = "lesson/backwards.rs"]
+mod backwards;
 mod lesson;
 
 use flowmap::Result;
 use flowmap::analysis::horizon::{BackwardNorms, BackwardOptions, backward_norms};
-use flowmap::analysis::{Run, SpectrumOptions, Stepped};
-use flowmap::cells::{Along, Cell, Cotangents, Kind, Ragged, SequenceTape};
+use flowmap::analysis::{Drive, Run, Spectrum, SpectrumOptions, Stepped};
+use flowmap::cells::{Along, Cell, Cotangents, Ragged, SequenceTape};
 use flowmap::dynamics::Component;
-use flowmap::linalg::{Block, BlockMut};
-use flowmap::nn::{Activation, fan_in_normal, orthogonal};
+use flowmap::nn::fan_in_normal;
 use flowmap::plot::{Line, LinesPanel, Look};
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const UNITS: usize = 64;
-pub const NETS: [&str; 3] = ["contracting: tanh, gain 0.8", "marginal: linear, orthogonal", "expanding: tanh, gain 3"];
+const CELL: Cell = Cell { kind: flowmap::cells::Kind::Rnn(flowmap::nn::Activation::Tanh), hidden: UNITS, inputs: 1 };
+const WARMUP: u64 = 500;
+const STEPS: u64 = 5000;
+pub const SMALL: f64 = 0.8;
+pub const LARGE: f64 = 3.0;
 
-/// A net without inputs, and its parameters.
-fn net(name: &str) -> (Cell, Vec<f64>) {
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let cell = |activation| Cell { kind: Kind::Rnn(activation), hidden: UNITS, inputs: 0 };
-    if name == NETS[1] {
-        let cell = cell(Activation::Identity);
-        let mut params = Vec::new();
-        orthogonal(1, UNITS, &mut rng, &mut params);
-        params.resize(Component::<f64>::param_count(&cell), 0.0);
-        return (cell, params);
+/// The net's parameters, with the recurrent weights `N(0, gain²/units)`.
+fn params(gain: f64) -> Vec<f64> {
+    let specs = Component::<f64>::params(&CELL, "");
+    let mut params: Vec<f64> = fan_in_normal(&specs, 1.0, &mut ChaCha8Rng::seed_from_u64(1));
+    params[UNITS..UNITS + UNITS * UNITS].iter_mut().for_each(|w| *w *= gain);
+    params
+}
+
+fn noise(seed: u64) -> Vec<f64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..WARMUP + STEPS).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// Four copies of the net, each with noise of its own.
+fn with_net<R>(gain: f64, measure: impl FnOnce(&Stepped<f64>, &[Vec<f64>]) -> Result<R>) -> Result<R> {
+    let (params, rows) = (params(gain), [2, 3, 4, 5].map(noise));
+    let drive = Drive::Sequences(rows.iter().map(Vec::as_slice).collect());
+    measure(&Stepped::map(&CELL, &params).driven(drive), &vec![vec![0.0; UNITS]; 4])
+}
+
+/// The spectrum's leading exponent.
+pub fn leading(gain: f64) -> Result<Spectrum> {
+    let options = SpectrumOptions { exponents: Some(1), ..SpectrumOptions::new(WARMUP, STEPS) };
+    with_net(gain, |net, starts| Run::new(net, starts, options)?.finish())
+}
+
+/// Norms of gradients by lag, over the same steps.
+pub fn norms(gain: f64) -> Result<BackwardNorms> {
+    let options = BackwardOptions { warmup: WARMUP, ends: 32, cotangents: 4, ..BackwardOptions::new(500) };
+    with_net(gain, |net, starts| backward_norms(net, starts, &options))
+}
+
+/// The gain at which the leading exponent passes 0.
+pub fn margin() -> Result<f64> {
+    let (mut low, mut high) = (SMALL, LARGE);
+    for _ in 0..14 {
+        let middle = 0.5 * (low + high);
+        if leading(middle)?.exponents[0] < 0.0 { low = middle } else { high = middle }
     }
-    let (cell, gain) = (cell(Activation::Tanh), if name == NETS[0] { 0.8 } else { 3.0 });
-    let params = fan_in_normal(&Component::<f64>::params(&cell, ""), gain, &mut rng);
-    (cell, params)
+    Ok(0.5 * (low + high))
 }
 
-/// The leading exponent of a net, and norms of gradients by lag over the same steps.
-pub fn measure(name: &str) -> Result<(f64, BackwardNorms)> {
-    let (cell, params) = net(name);
-    let stepped = Stepped::map(&cell, &params);
-    let starts: Vec<Vec<f64>> =
-        (0..4).map(|s| (0..UNITS).map(|i| (0.3 * (i + 7 * s) as f64).sin()).collect()).collect();
-    let (warmup, steps) = (500, 4000);
-    let options = SpectrumOptions { exponents: Some(1), ..SpectrumOptions::new(warmup, steps) };
-    let exponent = Run::new(&stepped, &starts, options)?.finish()?.exponents[0];
-    let options = BackwardOptions { warmup, steps: Some(steps), ..BackwardOptions::new(500) };
-    Ok((exponent, backward_norms(&stepped, &starts, &options)?))
-}
-
-/// How far the gradient of a loss on all states, by the start, is from that of the linear system simulated by hand; both
-/// relative to its size.
+/// How far the gradient by the start of a loss on all states is, as backpropagation through time gives it, from the linear
+/// system simulated by hand; relative to its size.
 pub fn both_ways() -> Result<f64> {
-    let (cell, params) = net(NETS[2]);
-    let (steps, ragged) = (60, Ragged::new(&[60]));
+    let (params, steps) = (params(LARGE), 60);
+    let (ragged, inputs, start) = (Ragged::new(&[steps]), &noise(6)[..steps], vec![0.1; UNITS]);
     let errors: Vec<f64> = (0..steps * UNITS).map(|i| (0.7 * i as f64).cos()).collect();
-    let start: Vec<f64> = (0..UNITS).map(|i| (i as f64).sin()).collect();
     let mut tape = SequenceTape::default();
-    tape.run(&cell, &params, &Along { ragged: &ragged, inputs: &[], start: Some(&start) }, false)?;
+    tape.run(&CELL, &params, &Along { ragged: &ragged, inputs, start: Some(&start) }, false)?;
     let cotangents = Cotangents { outputs: Some(&errors), ..Cotangents::default() };
-    tape.pull(&cell, &params, &ragged, &cotangents, false, &mut vec![0.0; params.len()]);
-
-    // δ(t) = J(t)ᵀ (δ(t + 1) + e(t)), from the last step to the first.
-    let (mut states, mut scratch) = (vec![start], vec![0.0; Component::<f64>::scratch_len(&cell)]);
-    let mut slabs = Vec::new();
-    for t in 0..steps {
-        let (mut next, mut slab) = (vec![0.0; UNITS], vec![0.0; Component::<f64>::slab_len(&cell)]);
-        let (h, out) = (Block::new(&states[t], 1), BlockMut::new(&mut next, 1));
-        cell.linearize(&params, h, out, BlockMut::new(&mut slab, 1), &mut scratch);
-        states.push(next);
-        slabs.push(slab);
-    }
-    let mut error = vec![0.0; UNITS];
-    for t in (0..steps).rev() {
-        let driven: Vec<f64> = error.iter().zip(&errors[t * UNITS..]).map(|(d, e)| d + e).collect();
-        let (slab, w) = (Block::new(&slabs[t], 1), Block::new(&driven, 1));
-        cell.vjp(&params, slab, w, BlockMut::new(&mut error, 1), None, &mut scratch);
-    }
-    let size = error.iter().map(|x| x * x).sum::<f64>().sqrt();
-    let off = error.iter().zip(tape.start_bar()).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
-    Ok(off / size)
+    tape.pull(&CELL, &params, &ragged, &cotangents, false, &mut vec![0.0; params.len()]);
+    let by_hand = backwards::driven(&CELL, &params, &start, inputs, &errors);
+    let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+    let off = norm(&mut by_hand.iter().zip(tape.start_bar()).map(|(a, b)| a - b));
+    Ok(off / norm(&mut by_hand.iter().copied()))
 }
 
 fn main() -> Result<()> {
-    println!("{:<30} {:>18} {:>28}", "net", "leading exponent", "slope of log norm, lags 50-500");
+    println!(
+        "{:<12} {:>8} {:>28} {:>28}",
+        "net", "gain", "leading exponent (nats/step)", "slope of log norm, lags 50-500"
+    );
     let mut lines = Vec::new();
-    for name in NETS {
-        let (exponent, norms) = measure(name)?;
-        println!("{name:<30} {exponent:>18.4} {:>28.4}", norms.rate(50..=500));
+    for (name, gain) in [("contracting", SMALL), ("marginal", margin()?), ("expanding", LARGE)] {
+        let (spectrum, norms) = (leading(gain)?, norms(gain)?);
+        let (exponent, error) = (spectrum.exponents[0], spectrum.standard_errors[0]);
+        println!("{name:<12} {gain:>8.4} {exponent:>18.4} ± {error:.4} {:>28.4}", norms.rate(50..=500));
         let lags: Vec<f64> = (0..norms.log_norms.len()).map(|k| k as f64).collect();
-        let tens = |nats: f64| nats / std::f64::consts::LN_10;
-        let predicted = lags.iter().map(|k| tens(norms.log_norms[0] + exponent * k)).collect();
-        lines.push(Line::solid(name, lags.clone(), norms.log_norms.iter().map(|x| tens(*x)).collect()));
-        lines.push(Line::solid("exp(λ₁ · lag)", lags, predicted).look(Look::Truth));
+        // From lag 50 on, where the random cotangents have turned into the leading direction.
+        let predicted: Vec<f64> = lags[50..].iter().map(|k| norms.log_norms[50] + exponent * (k - 50.0)).collect();
+        lines.push(Line::solid("exp(λ₁ · lag)", lags[50..].to_vec(), lesson::tens(&predicted)).look(Look::Truth));
+        lines.push(Line::solid(format!("{name}: gain {gain:.2}"), lags, lesson::tens(&norms.log_norms)));
     }
     println!("backpropagation through time and the driven linear system differ by {:.1e}", both_ways()?);
-    let (x, y) = ("lag (steps back)".into(), "log₁₀ of the gradient's norm".into());
+    let (x, y) = ("lag (steps back)".into(), "log₁₀ of the gradient's norm (1 at lag 0)".into());
     let panel = LinesPanel { x, y, lines, ..LinesPanel::default() };
     lesson::figure("vanishing_exploding", "Vanishing and exploding gradients", vec![panel])
 }

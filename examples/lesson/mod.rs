@@ -1,17 +1,27 @@
 //! What lessons share: quick mode, and a figure under `out/`.
+#![allow(dead_code, reason = "each lesson uses its part")]
 
 use flowmap::plot::{LinesFigure, LinesPanel, lines_figure};
 
 /// Whether a run only has to show that it runs.
-#[allow(dead_code, reason = "some lessons are always quick")]
 pub fn quick() -> bool {
     std::env::var_os("FLOWMAP_QUICK").is_some()
 }
 
+/// Logarithms to base 10 of what is given in nats.
+pub fn tens(nats: &[f64]) -> Vec<f64> {
+    nats.iter().map(|x| x / std::f64::consts::LN_10).collect()
+}
+
 /// Draws curves and writes them under `out/`.
-#[allow(dead_code, reason = "some lessons draw other figures")]
 pub fn figure(name: &str, title: &str, panels: Vec<LinesPanel>) -> flowmap::Result<()> {
-    write_figure(name, &lines_figure(&LinesFigure { title: title.into(), panels, remarks: Vec::new() })?)
+    remarked(name, title, panels, &[])
+}
+
+/// The same with remarks in the key.
+pub fn remarked(name: &str, title: &str, panels: Vec<LinesPanel>, remarks: &[&str]) -> flowmap::Result<()> {
+    let remarks = remarks.iter().map(|remark| remark.to_string()).collect();
+    write_figure(name, &lines_figure(&LinesFigure { title: title.into(), panels, remarks })?)
 }
 
 /// Writes a figure under `out/`.

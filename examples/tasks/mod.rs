@@ -13,12 +13,12 @@ use flowmap::nn::{Activation, Convolution, Mlp, Schedule};
 use flowmap::plot::{Line, LinesPanel};
 use flowmap::solve::map_parts;
 use flowmap::train::{Growth, SequenceTrainer, SequenceTraining};
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
 
 #[allow(unused_imports, reason = "each example uses its part")]
-pub use lesson::{figure, quick, write_figure};
+pub use lesson::{figure, quick, tens, write_figure};
 
 /// How one model is trained on one task.
 pub struct Plan {
@@ -148,6 +148,10 @@ fn score(target: &Target<f32>, found: &[f32]) -> (f64, f64) {
             let squares = numbers.iter().zip(found).map(|(a, b)| f64::from(a - b) * f64::from(a - b));
             (squares.sum(), numbers.len() as f64)
         }
+        Target::Known(numbers) => {
+            let known = numbers.iter().zip(found).filter_map(|(a, b)| a.map(|a| f64::from(a - b).powi(2)));
+            known.fold((0.0, 0.0), |(sum, count), square| (sum + square, count + 1.0))
+        }
         Target::Classes(classes) => {
             let rows = found.len() / classes.len();
             let right = classes.iter().zip(found.chunks_exact(rows)).filter(|(class, rows)| {
@@ -156,6 +160,15 @@ fn score(target: &Target<f32>, found: &[f32]) -> (f64, f64) {
             (100.0 * right.count() as f64, classes.len() as f64)
         }
     }
+}
+
+/// The adding problem: of a row of random numbers two are marked, one in each half, and their sum is asked for at its end.
+pub fn adding(steps: usize, rng: &mut ChaCha8Rng) -> Example<f32> {
+    let mut inputs: Vec<f32> = (0..2 * steps).map(|i| if i % 2 == 0 { rng.random() } else { 0.0 }).collect();
+    let marks = [rng.random_range(0..steps / 2), rng.random_range(steps / 2..steps)];
+    let sum = marks.iter().map(|&at| inputs[2 * at]).sum();
+    marks.iter().for_each(|&at| inputs[2 * at + 1] = 1.0);
+    Example { inputs, target: Target::Numbers(vec![sum]) }
 }
 
 /// A measure by training step, and values to compare with.

@@ -15,6 +15,7 @@ mod gates;
 pub(crate) mod golden;
 mod jet;
 mod layers;
+mod map_cell;
 mod orthogonal;
 #[cfg(test)]
 mod provable_tests;
@@ -30,6 +31,7 @@ pub use antisymmetric::AntisymmetricRnn;
 pub use cell::{Cell, Kind};
 pub use cornn::CoRnn;
 pub use layers::Layers;
+pub use map_cell::MapCell;
 pub use orthogonal::OrthogonalRnn;
 pub use ragged::Ragged;
 pub use recurrent::Recurrent;

@@ -42,6 +42,11 @@ impl<T: Real> LayersTape<T> {
         self.cells[cell].last()
     }
 
+    /// After a pull: the inputs' cotangents, a run of blocks of the input rows. Empty unless they were asked for.
+    pub fn inputs_bar(&self) -> &[T] {
+        &self.bar_below
+    }
+
     /// After a pull: the cotangents of a cell's start states.
     pub fn start_bar(&self, cell: usize) -> &[T] {
         self.cells[cell].start_bar()
@@ -136,12 +141,14 @@ impl Layers {
 
     /// Pulls cotangents back along the sequences of the last [`run`](Self::run) with the same arguments, and adds to
     /// `params_bar`: those of the last layer's outputs at every step, and of the last states of all cells one after another.
+    /// Leaves the starts' cotangents and, if they are wanted, the inputs'.
     pub fn pull<T: Real>(
         &self,
         params: &[T],
         ragged: &Ragged,
         cotangents: &Cotangents<T>,
         tape: &mut LayersTape<T>,
+        want_inputs: bool,
         params_bar: &mut [T],
     ) {
         let Cotangents { outputs: outputs_bar, last: last_bar, cut } = *cotangents;
@@ -150,6 +157,7 @@ impl Layers {
         for layer in (0..self.layers).rev() {
             let top = layer + 1 == self.layers;
             let cell = self.cell(layer);
+            let wanted = layer > 0 || want_inputs;
             tape.bar_below.clear();
             for direction in 0..self.directions() {
                 let run = &mut tape.cells[layer * self.directions() + direction];
@@ -170,8 +178,8 @@ impl Layers {
                 let last = last_bar.map(|bar| &bar[at * size..(at + 1) * size]);
                 let cotangents = Cotangents { outputs: whole.map(|_| &part[..]), last, cut };
                 let place = self.place::<T>(layer, direction);
-                run.pull(&cell, &params[place.clone()], ragged, &cotangents, layer > 0, &mut params_bar[place]);
-                if layer == 0 {
+                run.pull(&cell, &params[place.clone()], ragged, &cotangents, wanted, &mut params_bar[place]);
+                if !wanted {
                     continue;
                 }
                 if direction == 0 {
@@ -217,6 +225,34 @@ mod tests {
         assert!(refused(run(&inputs, None, count - 1, None)).contains("parameters of a recurrent net"));
         assert!(refused(run(&inputs, None, count, Some(1.0))).contains("the share 1 of dropout"));
         assert!(refused(run(&inputs, None, count, Some(f64::NAN))).contains("the share NaN of dropout"));
+    }
+
+    #[test]
+    fn inputs_cotangents_of_both_directions_are_those_of_differences() {
+        let params: Vec<f64> = (0..LAYERS.param_count::<f64>()).map(|i| (i as f64).sin()).collect();
+        let (ragged, mut tape) = (Ragged::new(&[4, 2]), LayersTape::default());
+        let weights: Vec<f64> = (0..36).map(|i| (0.7 * i as f64).cos()).collect();
+        let inputs: Vec<f64> = (0..12).map(|i| (1.3 * i as f64).sin()).collect();
+        let mut value = |inputs: &[f64], tape: &mut LayersTape<f64>| -> f64 {
+            LAYERS.run(&params, &Along { ragged: &ragged, inputs, start: None }, true, None, tape).unwrap();
+            tape.outputs().iter().zip(&weights).map(|(a, b)| a * b).sum()
+        };
+        let differences: Vec<f64> = (0..12)
+            .map(|i| {
+                let mut moved = [inputs.clone(), inputs.clone()];
+                (moved[0][i], moved[1][i]) = (inputs[i] + 1e-6, inputs[i] - 1e-6);
+                (value(&moved[0], &mut tape) - value(&moved[1], &mut tape)) / 2e-6
+            })
+            .collect();
+        value(&inputs, &mut tape);
+        let cotangents = Cotangents { outputs: Some(&weights), ..Cotangents::default() };
+        let mut pull = |wanted| {
+            LAYERS.pull(&params, &ragged, &cotangents, &mut tape, wanted, &mut vec![0.0; params.len()]);
+            tape.inputs_bar().to_vec()
+        };
+        let off = pull(true).iter().zip(&differences).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-8, "{off:e}");
+        assert!(pull(false).is_empty());
     }
 
     #[test]

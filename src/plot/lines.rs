@@ -38,7 +38,7 @@ pub struct LinesPanel {
     pub logarithmic: bool,
     /// What the upright axis shows of curves that run away; all where there is none.
     pub shown: Option<[f64; 2]>,
-    /// The curves. Those of the same name have the same colour in all panels.
+    /// The curves. Those of the same name have the same colour in all panels and one entry in the key, that of the first.
     pub lines: Vec<Line>,
     /// Values to compare with, drawn as dashed lines, and their names.
     pub levels: Vec<(String, f64)>,
@@ -111,14 +111,11 @@ pub fn lines_figure(figure: &LinesFigure) -> Result<String> {
     let mark = |line: &Line| Mark { colour: colour(line), radius: 3.0, opacity: 0.9, open: false };
     for line in lines() {
         let key = if line.look == Look::Marks { Key::Mark(mark(line)) } else { Key::Line(stroke(line)) };
-        let known = |(other, look): &(&str, Look)| *other == line.name && *look == line.look;
-        let seen = (line.name.as_str(), line.look);
-        if !entries.iter().any(|(at, _)| known(at)) {
-            entries.push((seen, key));
+        if !entries.iter().any(|(_, name)| *name == line.name) {
+            entries.push((key, line.name.clone()));
         }
     }
     let dashed = Stroke::new(palette::GREY, 1.2).dashed();
-    let entries = entries.into_iter().map(|((name, _), key)| (key, name.to_owned())).collect();
     let remarks = figure.remarks.iter().map(|remark| (Key::Remark, remark.clone())).collect();
     let legend = Legend::new(vec![entries, remarks], WIDTH - 2.0 * MARGIN);
 

@@ -171,6 +171,10 @@ fn curves_name_models_axes_and_levels_whatever_the_numbers() {
             }
         }
     }
+    let mut both = lines(wave(3, 0.0), false);
+    let marks = both.panels[0].lines[0].clone().look(Look::Marks);
+    both.panels[0].lines.push(marks);
+    assert_eq!(texts(&lines_figure(&both).unwrap()).iter().filter(|text| *text == "LSTM").count(), 1);
     let mut wrong = lines(wave(3, 0.0), false);
     wrong.panels[1].lines[0].x.pop();
     assert!(matches!(lines_figure(&wrong), Err(crate::Error::Shape { .. })));

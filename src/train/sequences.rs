@@ -116,8 +116,7 @@ impl<'a, T: Real, E: SequenceEncoder<T>> SequenceTrainer<'a, T, E> {
         batch: &[&Example<T>],
         further: impl FnOnce(&[T], &mut [T]) -> Result<()>,
     ) -> Result<f64> {
-        let predictions: usize = batch.iter().map(|x| self.model.encoder.predictions(x.inputs.len())).sum();
-        let weight = 1.0 / predictions.max(1) as f64;
+        let weight = self.model.weight(batch);
         let count = batch.len().div_ceil(self.settings.part);
         while self.parts.len() < count {
             let gradient = vec![T::zero(); self.params.len()];

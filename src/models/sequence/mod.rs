@@ -30,6 +30,8 @@ pub struct Example<T> {
 pub enum Target<T> {
     /// Numbers, as many as the head has rows; the loss is the mean squared error.
     Numbers(Vec<T>),
+    /// Numbers of which some are not known; the loss is the mean squared error of those that are.
+    Known(Vec<Option<T>>),
     /// The number of the right class; the head gives one row a class, the loss is the mean cross-entropy.
     Classes(Vec<usize>),
 }
@@ -150,6 +152,7 @@ impl<E> SequenceModel<E> {
             let expected = self.encoder.predictions(example.inputs.len());
             let (expected, found) = match &example.target {
                 Target::Numbers(numbers) => (expected * rows, numbers.len()),
+                Target::Known(numbers) => (expected * rows, numbers.len()),
                 Target::Classes(classes) => (expected, classes.len()),
             };
             if expected != found {
@@ -185,6 +188,21 @@ impl<E> SequenceModel<E> {
         Ok(loss)
     }
 
+    /// One over the number of predictions that the examples ask for, the weight that makes [`loss`](Self::loss) their mean; of
+    /// targets of which some are not known only the known ones count.
+    pub fn weight<T: Real>(&self, examples: &[&Example<T>]) -> f64
+    where
+        E: SequenceEncoder<T>,
+    {
+        let rows = Component::<T>::out_dim(&self.head) as f64;
+        let asked = |example: &&Example<T>| match &example.target {
+            Target::Known(numbers) => numbers.iter().flatten().count() as f64 / rows,
+            Target::Numbers(_) | Target::Classes(_) => self.encoder.predictions(example.inputs.len()) as f64,
+        };
+        let asked: f64 = examples.iter().map(asked).sum();
+        if asked > 0.0 { 1.0 / asked } else { 1.0 }
+    }
+
     /// Where the head's parameters begin.
     fn split<T: Real>(&self, params: &[T]) -> Result<usize>
     where
@@ -218,6 +236,13 @@ fn block_loss<T: Real>(
             Target::Numbers(all) => {
                 let numbers = &all[step * rows..(step + 1) * rows];
                 numbers.iter().enumerate().for_each(|(i, &x)| targets[i * lanes + lane] = x);
+            }
+            Target::Known(all) => {
+                let numbers = &all[step * rows..(step + 1) * rows];
+                // What is not known is what the model says: no error, and no gradient.
+                let place = |i: usize| i * lanes + lane;
+                let known = |(i, x): (usize, &Option<T>)| targets[place(i)] = x.unwrap_or(outputs.data[place(i)]);
+                numbers.iter().enumerate().for_each(known);
             }
         }
     }

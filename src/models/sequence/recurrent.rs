@@ -176,7 +176,7 @@ impl<T: Real> SequenceEncoder<T> for RecurrentEncoder {
         }
         let last_bar = (!last_bar.is_empty()).then_some(&last_bar[..]);
         let cotangents = Cotangents { outputs: outputs_bar, last: last_bar, cut: self.cut };
-        self.layers.pull(&params[..at], ragged, &cotangents, &mut tape.layers, layers_bar);
+        self.layers.pull(&params[..at], ragged, &cotangents, &mut tape.layers, false, layers_bar);
         if self.learned_start {
             for (cell, bar) in start_bar.chunks_exact_mut(self.state()).enumerate() {
                 let lanes = tape.layers.start_bar(cell).chunks_exact(count);

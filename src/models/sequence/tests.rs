@@ -78,6 +78,41 @@ fn gradients_of_recurrent_models_match_differences() {
 }
 
 #[test]
+fn what_is_not_known_has_no_part_in_the_loss() {
+    let lengths = [4, 1, 6];
+    let encoder = RecurrentEncoder {
+        layers: layers(Kind::Gru, 1, false),
+        readout: Readout::EveryStep,
+        learned_start: false,
+        dropout: 0.0,
+        cut: None,
+        memory_bias: 0.0,
+    };
+    let known = |at: usize, i: usize| (at + i).is_multiple_of(3).then_some(0.1 * i as f64);
+    let some = examples(&lengths, 2, |at, n| Target::Known((0..2 * n).map(|i| known(at, i)).collect()));
+    gradient_matches("some known", encoder, 2, &some);
+
+    let model = SequenceModel::new::<f64>(encoder, Mlp::new(&[3, 2], Activation::Tanh, Activation::Identity).unwrap());
+    let model = model.unwrap();
+    let params = vec![0.2; model.params::<f64>().iter().map(|spec| spec.len()).sum()];
+    let loss = |target: Target<f64>| {
+        let example = Example { inputs: vec![0.5; 4], target };
+        let (mut bar, mut rng) = (vec![0.0; params.len()], ChaCha8Rng::seed_from_u64(0));
+        let weight = model.weight(&[&example]);
+        let loss = model.loss(&params, &[&example], weight, &mut rng, &mut ModelTape::default(), &mut bar).unwrap();
+        (loss, bar)
+    };
+    let all = [1.0, -2.0, 0.5, 3.0];
+    assert_eq!(loss(Target::Known(all.map(Some).to_vec())), loss(Target::Numbers(all.to_vec())));
+    // Of the second step alone, the first is as if it had not been asked.
+    let (half, _) = loss(Target::Known(vec![None, None, Some(0.5), Some(3.0)]));
+    let said = &model.predict(&params, &[&[0.5; 4]], &mut ModelTape::default()).unwrap()[0];
+    assert!((half - ((said[2] - 0.5).powi(2) + (said[3] - 3.0).powi(2)) / 2.0).abs() < 1e-14);
+    let (none, bar) = loss(Target::Known(vec![None; 4]));
+    assert!(none == 0.0 && bar.iter().all(|&x| x == 0.0));
+}
+
+#[test]
 fn gradients_of_bags_of_motifs_match_differences() {
     let one = examples(&[5, 3, 9], 2, |at, _| Target::Classes(vec![at % 2]));
     for pooling in [Pooling::Max, Pooling::Mean] {
@@ -113,5 +148,6 @@ fn inputs_and_targets_that_do_not_fit_are_named() {
     };
     assert_eq!(wrong(Target::Classes(vec![0])), "targets of example 0: expected 2, found 1");
     assert_eq!(wrong(Target::Numbers(vec![0.0; 3])), "targets of example 0: expected 4, found 3");
+    assert_eq!(wrong(Target::Known(vec![None; 3])), "targets of example 0: expected 4, found 3");
     assert!(wrong(Target::Classes(vec![0, 2])).contains("a class"));
 }
