@@ -233,7 +233,7 @@ mod tests {
         let (ragged, mut tape) = (Ragged::new(&[4, 2]), LayersTape::default());
         let weights: Vec<f64> = (0..36).map(|i| (0.7 * i as f64).cos()).collect();
         let inputs: Vec<f64> = (0..12).map(|i| (1.3 * i as f64).sin()).collect();
-        let mut value = |inputs: &[f64], tape: &mut LayersTape<f64>| -> f64 {
+        let value = |inputs: &[f64], tape: &mut LayersTape<f64>| -> f64 {
             LAYERS.run(&params, &Along { ragged: &ragged, inputs, start: None }, true, None, tape).unwrap();
             tape.outputs().iter().zip(&weights).map(|(a, b)| a * b).sum()
         };
