@@ -54,6 +54,8 @@ const BINS: u64 = 128;
 const ROUND: u64 = 8;
 /// Finished bins before a target error can end the run: too few have no error to rely on.
 const FEWEST: usize = 32;
+/// Most steps, more than any run can take.
+const MOST_STEPS: u64 = u64::MAX / 4;
 /// Most numbers in a frame.
 const MOST_NUMBERS: u64 = 1 << 29;
 /// Most dimensions in which dead directions are looked for.
@@ -99,11 +101,16 @@ impl<'a, T: Real> Run<'a, T> {
         if options.target_error.is_some_and(|target| !(target > 0.0 && target.is_finite())) {
             return Err(Error::config("the target error is not positive", "give a positive number"));
         }
-        let most = system.length().unwrap_or(u64::MAX / 4);
         let asked = options.warmup.saturating_add(options.steps);
-        if asked > most {
-            let what = format!("{} warm-up steps and {} counted ones are asked for", options.warmup, options.steps);
-            return Err(Error::config(what, format!("there are inputs for {most}; take fewer")));
+        let what = || format!("{} warm-up steps and {} counted ones are asked for", options.warmup, options.steps);
+        match system.length() {
+            Some(most) if asked > most => {
+                return Err(Error::config(what(), format!("there are inputs for {most}; take fewer")));
+            }
+            None if asked > MOST_STEPS => {
+                return Err(Error::config(what(), "take fewer, or longer, steps"));
+            }
+            _ => {}
         }
         let mut options = options;
         // A single factorisation, at the end, is the least there is.
@@ -255,7 +262,8 @@ impl<'a, T: Real> Run<'a, T> {
             unit: self.system.duration(),
             counted,
             warmup: self.options.warmup.min(self.step()),
-            zeros: self.options.zeros,
+            // A state at rest has no direction that keeps.
+            zeros: if self.options.zeros > 0 && !super::audit::is_moving(self) { 0 } else { self.options.zeros },
             dead: self.dead.as_ref().map_or(0, |dead| dead.iter().map(BTreeSet::len).max().unwrap_or(0)),
             ledgers: &ledgers,
         })
