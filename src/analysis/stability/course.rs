@@ -32,6 +32,9 @@ pub struct Course<'a> {
 /// # Errors
 /// If the method cannot step the field, or the accurate trajectory cannot be followed.
 pub fn course_limit(field: Field<f64>, params: &[f64], method: &Tableau, course: Course) -> Result<f64> {
+    if course.tolerance.len() != course.start.len() {
+        return Err(Error::shape("tolerances of a course", course.start.len(), course.tolerance.len()));
+    }
     let keeps = |step: f64| keeps(field, params, method, course, step);
     let mut step = course.span;
     if keeps(step)? {

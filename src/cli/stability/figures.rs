@@ -55,11 +55,11 @@ fn regions(subject: &Subject, methods: &[&'static Tableau], steps: &[f64], rows:
     let told = match &subject.attracting {
         Some(point) => {
             let at = format!("eigenvalues λ at the {}", point.nature.name());
-            [at, "given are steps h at which small displacements from it die out, as measured".into()]
+            [at, "limits: small displacements fade".into()]
         }
         None => {
             let along = "eigenvalues λ along the trajectory".into();
-            [along, "given are steps h that keep to the accurate trajectory, as measured".into()]
+            [along, "limits: the trajectory is kept to".into()]
         }
     };
     let title = format!("{}: stability regions", subject.name);
@@ -127,8 +127,8 @@ fn trajectories(subject: &Subject, methods: &[&'static Tableau], steps: &[f64], 
     let long = steps.iter().filter(|step| **step > subject.span).count();
     let remarks = [
         (exploded > 0).then(|| format!("{exploded} of {} trajectories explode", rows.len())),
-        (long > 0).then(|| "steps longer than the span are not drawn".into()),
-        cut.then(|| format!("not more than {MOST_STEPS} steps of each are drawn")),
+        (long > 0).then(|| "longer steps are not drawn".into()),
+        cut.then(|| format!("at most {MOST_STEPS} steps drawn")),
     ];
     let title = format!("{}: trajectories", subject.name);
     lines_figure(&LinesFigure { title, panels, remarks: remarks.into_iter().flatten().collect() })
