@@ -91,6 +91,6 @@ fn show<F: SmallField<N, 0> + Copy, const N: usize>(loss: F, name: &str, precisi
 fn main() -> Result<()> {
     let quick = lesson::quick();
     let quadratic = show::<_, 3>(Quadratic, "quadratic", if quick { (1e-6, 100) } else { (1e-10, 1_000) })?;
-    let net = show::<_, 8>(SmallNet::new(), "recurrent net", if quick { (1e-4, 100) } else { (1e-8, 400) })?;
+    let net = show::<_, 8>(SmallNet::of_waves(), "recurrent net", if quick { (1e-4, 100) } else { (1e-8, 400) })?;
     lesson::figure("training_explodes", "Training explodes for the same reason", vec![quadratic, net])
 }

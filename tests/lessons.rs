@@ -58,7 +58,7 @@ fn the_small_nets_flow_is_the_gradient_that_backpropagation_through_the_librarys
     let params = [p[4], p[5], p[0], p[2], p[1], p[3], 0.0, 0.0, 0.0, 0.0];
     let (cell, ragged) = (Cell::rnn(2, 1), Ragged::new(&[4]));
     let (mut bar, mut read_out) = (vec![0.0; 10], [0.0; 2]);
-    for inputs in &SmallNet::new().inputs {
+    for inputs in &SmallNet::of_waves().inputs {
         let mut tape = SequenceTape::default();
         tape.run(&cell, &params, &Along { ragged: &ragged, inputs, start: None }, false).unwrap();
         let h = tape.last().to_vec();
@@ -69,7 +69,7 @@ fn the_small_nets_flow_is_the_gradient_that_backpropagation_through_the_librarys
         read_out.iter_mut().zip(&h).for_each(|(bar, h)| *bar += error * h);
     }
     let gradient = [bar[2], bar[4], bar[3], bar[5], bar[0], bar[1], read_out[0], read_out[1]];
-    let downhill = SmallNet::new().rhs(0.0, p, []);
+    let downhill = SmallNet::of_waves().rhs(0.0, p, []);
     for ((downhill, uphill), p) in downhill.iter().zip(gradient).zip(p) {
         assert!((downhill + uphill + DECAY * p).abs() < 1e-14, "{downhill} {uphill}");
     }
@@ -77,8 +77,8 @@ fn the_small_nets_flow_is_the_gradient_that_backpropagation_through_the_librarys
 
 #[test]
 fn a_recurrent_nets_limit_is_that_of_its_largest_curvature() {
-    let minimum = training_explodes::minimum::<_, 8>(SmallNet::new()).unwrap();
-    let [predicted, measured] = training_explodes::limits::<_, 8>(SmallNet::new(), &minimum, (1e-8, 400)).unwrap();
+    let minimum = training_explodes::minimum::<_, 8>(SmallNet::of_waves()).unwrap();
+    let [predicted, measured] = training_explodes::limits::<_, 8>(SmallNet::of_waves(), &minimum, (1e-8, 400)).unwrap();
     assert!((measured / predicted - 1.0).abs() < 2e-6, "{predicted} {measured}");
 }
 
@@ -106,7 +106,7 @@ fn clipping_limits_the_length_of_steps_and_keeps_what_would_explode() {
         }
     }
     check::<_, 3>(Quadratic);
-    check::<_, 8>(SmallNet::new());
+    check::<_, 8>(SmallNet::of_waves());
 }
 
 #[test]

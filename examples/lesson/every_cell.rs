@@ -4,10 +4,13 @@ use flowmap::Result;
 use flowmap::cells::{AntisymmetricRnn, Cell, CoRnn, Kind, MapCell, OrthogonalRnn, Recurrent, Stack};
 use flowmap::nn::Activation;
 
+/// A cell and what the figure calls it.
+pub type Named = (&'static str, Box<dyn Recurrent<f64>>);
+
 /// Every cell of the library, of so many units and inputs.
-pub fn cells(hidden: usize, inputs: usize) -> Result<Vec<(&'static str, Box<dyn Recurrent<f64>>)>> {
+pub fn cells(hidden: usize, inputs: usize) -> Result<Vec<Named>> {
     let activation = Activation::Tanh;
-    let mut cells: Vec<(&str, Box<dyn Recurrent<f64>>)> = Vec::new();
+    let mut cells: Vec<Named> = Vec::new();
     for name in ["rnn-tanh", "rnn-relu", "rnn-linear", "lstm", "gru", "classic-gru"] {
         cells.push((name, Box::new(Cell { kind: name.parse()?, hidden, inputs })));
     }

@@ -28,7 +28,7 @@ pub struct SmallNet {
 }
 
 impl SmallNet {
-    pub fn new() -> Self {
+    pub fn of_waves() -> Self {
         let input = |k: f64| (2.1 * k + 0.1 * k * k).sin();
         let input = |sequence, t| input((sequence * LENGTH + t) as f64);
         Self { inputs: std::array::from_fn(|sequence| std::array::from_fn(|t| input(sequence, t))) }

@@ -228,55 +228,6 @@ pub fn check<T: Real, C: Component<T> + ?Sized>(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dynamics::{AtRest, Beside, Chain, Identity, Lift, Scalar, SmallField, Sum, Swept};
-
-    struct Forced;
-    impl SmallField<2, 3> for Forced {
-        #[inline(always)]
-        fn rhs<S: Scalar>(&self, t: S, y: [S; 2], p: [S; 3]) -> [S; 2] {
-            let swing = (p[0] * y[0]).sin() - p[1] * y[1] / (S::of(1.0) + (y[0] * y[0]).sqrt().exp());
-            let turn = (y[0] + S::of(2.0)).powf(p[1] + S::of(1.5)) * y[1].atan2(S::of(1.5) + t * t);
-            let kept = y[0].max(S::of(-3.0)).min(y[1] + S::of(4.0));
-            [y[1].tanh() + p[2] * t.cos() + kept, swing * y[1].powi(3) - (S::of(0.5) + y[1] * y[1]).ln() + turn]
-        }
-    }
-
-    /// Has a derivative at zero, too, where [`AtRest`] looks.
-    struct Smooth;
-    impl SmallField<2, 3> for Smooth {
-        #[inline(always)]
-        fn rhs<S: Scalar>(&self, t: S, y: [S; 2], p: [S; 3]) -> [S; 2] {
-            [p[0] + y[1].tanh(), p[1] * (y[0] + p[2]).sin() - y[1] * t]
-        }
-    }
-
-    #[test]
-    fn a_lifted_field_and_every_combinator_pass() {
-        let field = || Lift::<_, 2, 3>(Forced);
-        for seed in 0..20 {
-            check::<f64, _>(&field(), &[0.7, -0.4, 1.1], 1.0, seed).unwrap();
-            check::<f32, _>(&field(), &[0.7, -0.4, 1.1], 1.0, seed).unwrap();
-            let p = [0.7, -0.4, 1.1, 0.2, 0.5, -0.9];
-            check::<f64, _>(&Sum::new::<f64>(field(), field()).unwrap(), &p, 1.0, seed).unwrap();
-            check::<f64, _>(&Beside::new(field(), field()), &p, 1.0, seed).unwrap();
-            check::<f64, _>(&AtRest(Lift::<_, 2, 3>(Smooth)), &p[..3], 1.0, seed).unwrap();
-            check::<f64, _>(&Swept::<_, 2, 3>(Forced), &[], 1.0, seed).unwrap();
-            check::<f32, _>(&Swept::<_, 2, 3>(Forced), &[], 1.0, seed).unwrap();
-            let timed = Beside::new(field(), Identity(1));
-            check::<f64, _>(&Chain::new::<f64>(timed, field()).unwrap(), &p, 1.0, seed).unwrap();
-        }
-    }
-
-    #[test]
-    fn shapes_that_do_not_fit_are_refused() {
-        assert!(Chain::new::<f64>(Identity(2), Identity(3)).is_err());
-        assert!(Sum::new::<f64>(Identity(2), Identity(3)).is_err());
-    }
-}
-
 /// Checks the second derivatives of a component, at seeded random arguments and `lanes` tangents of size 1, against
 /// extrapolated differences of its values and tangents' images, and the images' bits.
 ///
@@ -343,4 +294,53 @@ pub fn check_curved<C: Curved<f64> + ?Sized>(
         near("parameter", at, found - 0.5, &|by| scalar(&moved(params, at, by), &all))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamics::{AtRest, Beside, Chain, Identity, Lift, Scalar, SmallField, Sum, Swept};
+
+    struct Forced;
+    impl SmallField<2, 3> for Forced {
+        #[inline(always)]
+        fn rhs<S: Scalar>(&self, t: S, y: [S; 2], p: [S; 3]) -> [S; 2] {
+            let swing = (p[0] * y[0]).sin() - p[1] * y[1] / (S::of(1.0) + (y[0] * y[0]).sqrt().exp());
+            let turn = (y[0] + S::of(2.0)).powf(p[1] + S::of(1.5)) * y[1].atan2(S::of(1.5) + t * t);
+            let kept = y[0].max(S::of(-3.0)).min(y[1] + S::of(4.0));
+            [y[1].tanh() + p[2] * t.cos() + kept, swing * y[1].powi(3) - (S::of(0.5) + y[1] * y[1]).ln() + turn]
+        }
+    }
+
+    /// Has a derivative at zero, too, where [`AtRest`] looks.
+    struct Smooth;
+    impl SmallField<2, 3> for Smooth {
+        #[inline(always)]
+        fn rhs<S: Scalar>(&self, t: S, y: [S; 2], p: [S; 3]) -> [S; 2] {
+            [p[0] + y[1].tanh(), p[1] * (y[0] + p[2]).sin() - y[1] * t]
+        }
+    }
+
+    #[test]
+    fn a_lifted_field_and_every_combinator_pass() {
+        let field = || Lift::<_, 2, 3>(Forced);
+        for seed in 0..20 {
+            check::<f64, _>(&field(), &[0.7, -0.4, 1.1], 1.0, seed).unwrap();
+            check::<f32, _>(&field(), &[0.7, -0.4, 1.1], 1.0, seed).unwrap();
+            let p = [0.7, -0.4, 1.1, 0.2, 0.5, -0.9];
+            check::<f64, _>(&Sum::new::<f64>(field(), field()).unwrap(), &p, 1.0, seed).unwrap();
+            check::<f64, _>(&Beside::new(field(), field()), &p, 1.0, seed).unwrap();
+            check::<f64, _>(&AtRest(Lift::<_, 2, 3>(Smooth)), &p[..3], 1.0, seed).unwrap();
+            check::<f64, _>(&Swept::<_, 2, 3>(Forced), &[], 1.0, seed).unwrap();
+            check::<f32, _>(&Swept::<_, 2, 3>(Forced), &[], 1.0, seed).unwrap();
+            let timed = Beside::new(field(), Identity(1));
+            check::<f64, _>(&Chain::new::<f64>(timed, field()).unwrap(), &p, 1.0, seed).unwrap();
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_refused() {
+        assert!(Chain::new::<f64>(Identity(2), Identity(3)).is_err());
+        assert!(Sum::new::<f64>(Identity(2), Identity(3)).is_err());
+    }
 }
