@@ -359,7 +359,7 @@ fn the_examples_of_every_help_page_run_from_the_root() {
             count += 1;
         }
     }
-    assert_eq!(count, 23);
+    assert_eq!(count, 25);
 }
 
 #[test]
