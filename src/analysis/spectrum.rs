@@ -55,7 +55,8 @@ pub struct Spectrum {
     pub qr_every: f64,
     /// The exponents.
     pub exponents: Vec<f64>,
-    /// Standard errors from blocks of steps and from different starts together; infinite where there were too few steps.
+    /// Standard errors from blocks of steps and from different starts together; infinite where there were too few steps. Of an
+    /// exponent that is 0 but for some nats, at least its size.
     pub standard_errors: Vec<f64>,
     /// Standard deviations between the starts' own averages; 0 for a single start.
     pub between_starts: Vec<f64>,
@@ -181,6 +182,13 @@ impl Spectrum {
             || rows.iter().all(|row| grown(row) <= NEUTRAL_NATS);
         let nats = if m.zeros > 0 && told { NEUTRAL_NATS } else { 1e-10 };
         let neutral = |row: &Row| row.error.is_finite() && row.exponent.abs() <= (3.0 * row.error).max(nats / time);
+        // An exponent that is 0 but for some nats, which no scatter within the run tells of, is as far off as it is from 0.
+        let kept = |row: &Row| told && m.zeros > 0 && grown(row) <= NEUTRAL_NATS;
+        let error = |row: &Row| match row {
+            row if dead(row) => 0.0,
+            row if kept(row) => row.error.max(row.exponent.abs()),
+            row => row.error,
+        };
         let sums = m.each(|ledger, s| {
             let mut sums = vec![0.0; ledger.finished()];
             (0..columns).for_each(|j| sums.iter_mut().zip(ledger.series(j, s)).for_each(|(sum, x)| *sum += x));
@@ -194,7 +202,7 @@ impl Spectrum {
             starts,
             qr_every: m.counted as f64 / m.ledgers[0].factored.max(1) as f64,
             exponents: rows.iter().map(|row| row.exponent).collect(),
-            standard_errors: rows.iter().map(|row| if dead(row) { 0.0 } else { row.error }).collect(),
+            standard_errors: rows.iter().map(error).collect(),
             between_starts: rows.iter().map(|row| if dead(row) { 0.0 } else { row.between }).collect(),
             finite_time_deviations: rows.iter().map(|row| if dead(row) { 0.0 } else { row.finite_time }).collect(),
             bin,
