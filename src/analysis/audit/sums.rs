@@ -25,6 +25,8 @@ pub struct SumRule<'a, T> {
 /// Operations to spend on a sum rule; and on a single bin of a large system.
 const BUDGET: f64 = 4e9;
 const MOST_BUDGET: f64 = 2e10;
+/// What a step of a small system costs beside its arithmetic.
+const STEP: f64 = 2000.0;
 
 /// Rounding of a sum of logarithms: between factorisations columns lose half of their digits.
 pub(super) const EXACT: f64 = 1e-7;
@@ -61,7 +63,7 @@ impl<'a, T: Real> SumRule<'a, T> {
             let jacobian = jacobian_at(map, params, u, &mut room);
             log_det(dim, |i, j| jacobian[i * dim + j].f64())
         };
-        let cost = 4.0 * (dim as f64).powi(3) + 500.0;
+        let cost = 4.0 * (dim as f64).powi(3) + STEP;
         Self { name: "log|det| of each step", tolerance: EXACT, cost, rule: Box::new(rule) }
     }
 
@@ -74,7 +76,7 @@ impl<'a, T: Real> SumRule<'a, T> {
             let jacobian = jacobian_at(component, params, u, &mut room);
             step * (0..dim).map(|i| jacobian[i * dim + i].f64()).sum::<f64>()
         };
-        let cost = 20.0 * (dim as f64).powi(2) + 500.0;
+        let cost = 20.0 * (dim as f64).powi(2) + STEP;
         // A sum at the steps' beginnings stands for an integral.
         Self { name: "divergence of the field", tolerance: 1e-3, cost, rule: Box::new(rule) }
     }
