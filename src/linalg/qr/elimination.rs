@@ -1,6 +1,6 @@
 //! Frames made well-conditioned by elimination, where no orthonormal columns are needed.
 
-use super::leaf::{Behind, LEAF, Leaf};
+use super::panel::{LEAF, Panel};
 use super::rest::Rest;
 use crate::Real;
 use crate::linalg::Aligned;
@@ -20,7 +20,6 @@ const BLOCK: usize = 256;
 /// `R·Uₖ₋₁···U₁` (Rutishauser's staircase iteration), at a quarter of an orthonormal factor's operations.
 #[derive(Debug)]
 pub(crate) struct Elimination<T> {
-    dim: usize,
     columns: usize,
     /// Numbers from row to row of the frame at work: whole leaves, and one more, lest rows be a power of two apart.
     stride: usize,
@@ -43,7 +42,6 @@ impl<T: Real> Elimination<T> {
     pub fn new(dim: usize, columns: usize) -> Self {
         let stride = columns.next_multiple_of(LEAF) + LEAF;
         Self {
-            dim,
             columns,
             stride,
             work: Aligned::filled(T::zero(), dim * stride),
@@ -72,7 +70,8 @@ impl<T: Real> Elimination<T> {
             let last = columns.min(first + BLOCK);
             for panel in (first..last).step_by(PANEL) {
                 let behind = last.min(panel + PANEL);
-                self.panel(panel, behind - panel);
+                let Self { stride, ref mut work, ref mut rows, ref mut leaves, .. } = *self;
+                dispatch(Panel { work, stride, rows, leaves, first: panel, width: behind - panel });
                 self.take(panel, behind, last);
             }
             self.take(first, last, columns);
@@ -92,40 +91,6 @@ impl<T: Real> Elimination<T> {
             if known < columns {
                 to[known * frames + f] = T::one();
             }
-        }
-    }
-
-    /// Eliminates `width` columns from `first` on.
-    fn panel(&mut self, first: usize, width: usize) {
-        let (stride, rows) = (self.stride, self.dim - first);
-        let count = width.div_ceil(LEAF);
-        let leaves = self.leaves.as_chunks_mut::<LEAF>().0;
-        for (at, row) in self.work.chunks_exact(stride).skip(first).enumerate() {
-            let row = row[first..].as_chunks::<LEAF>().0;
-            (0..count).for_each(|leaf| leaves[leaf * rows + at] = row[leaf]);
-        }
-        for leaf in 0..count {
-            let top = leaf * LEAF;
-            let mut pivots = [0; LEAF];
-            let pivots = &mut pivots[..LEAF.min(width - top)];
-            dispatch(Leaf { block: &mut leaves[leaf * rows + top..(leaf + 1) * rows], pivots });
-            for (c, pivot) in pivots.iter().enumerate().filter(|(c, pivot)| c != *pivot) {
-                let (a, b) = (first + top + c, first + top + pivot);
-                self.rows.swap(a, b);
-                let (above, below) = self.work.split_at_mut(b * stride);
-                above[a * stride..][..stride].swap_with_slice(&mut below[..stride]);
-                for other in (0..count).filter(|other| *other != leaf) {
-                    leaves.swap(other * rows + top + c, other * rows + top + pivot);
-                }
-            }
-            let (known, behind) = leaves.split_at_mut((leaf + 1) * rows);
-            for block in behind[..(count - leaf - 1) * rows].chunks_exact_mut(rows) {
-                dispatch(Behind { known: &known[leaf * rows + top..], block: &mut block[top..] });
-            }
-        }
-        for (at, row) in self.work.chunks_exact_mut(stride).skip(first).enumerate() {
-            let row = row[first..].as_chunks_mut::<LEAF>().0;
-            (0..count).for_each(|leaf| row[leaf] = leaves[leaf * rows + at]);
         }
     }
 

@@ -11,7 +11,7 @@
 mod blocked;
 mod elimination;
 mod lanes;
-mod leaf;
+mod panel;
 mod reflect;
 mod repair;
 mod rest;

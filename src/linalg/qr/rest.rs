@@ -1,6 +1,6 @@
 //! Elimination beyond a panel: whole columns taken out of those behind them.
 
-use super::leaf::LEAF;
+use super::panel::LEAF;
 use crate::Real;
 use crate::linalg::dispatch::Kernel;
 use crate::linalg::tile::{Product, Start};
