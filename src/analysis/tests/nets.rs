@@ -143,9 +143,34 @@ fn eliminations_multiply_up_to_what_orthonormal_factors_give() {
             }
             (sums, walk.frame().data.to_vec())
         };
-        let ((orthonormal, q), (eliminated, same)) = (walked(false), walked(true));
+        let ((orthonormal, q), (eliminated, mut same)) = (walked(false), walked(true));
         assert!(apart(&orthonormal, &eliminated) < 1e-9, "{:e}", apart(&orthonormal, &eliminated));
+        // Eliminations may turn tangents round.
+        for j in 0..columns {
+            let turned = q[j].signum() * same[j].signum();
+            same.iter_mut().skip(j).step_by(columns).for_each(|x| *x *= turned);
+        }
         assert!(apart(&q, &same) < 1e-8, "{:e}", apart(&q, &same));
+    }
+}
+
+#[test]
+fn what_rounding_hides_is_marked_and_what_is_not_marked_is_right() {
+    let (stack, params) = random_net(60, 3.0, 7);
+    // The long intervals end in eliminations, but for those at the ends of bins.
+    let options = |every| SpectrumOptions { qr_every: Some(every), ..SpectrumOptions::new(200, 5120) };
+    let truth = autonomous(&stack, &params, options(1));
+    assert!(truth.status.iter().all(|status| *status == Status::Resolved));
+    for every in [5, 10, 20] {
+        let found = autonomous(&stack, &params, options(every));
+        let marked = found.status.iter().filter(|status| **status == Status::BelowPrecision).count();
+        let wrong = |j: &usize| {
+            let allowed = (0.25 * truth.standard_errors[*j]).max(1e-6 * truth.exponents[*j].abs());
+            (found.exponents[*j] - truth.exponents[*j]).abs() > allowed
+        };
+        let wrong: Vec<usize> = (0..60).filter(wrong).collect();
+        assert!(wrong.iter().all(|&j| found.status[j] == Status::BelowPrecision), "every {every}: {wrong:?}");
+        assert!((1..=wrong.len() + 6).contains(&marked), "every {every}: {marked} marked, {} wrong", wrong.len());
     }
 }
 
