@@ -9,6 +9,8 @@ use nalgebra::DVector;
 
 /// Steps between looks at whether the state is still finite.
 const AT_ONCE: u64 = 256;
+/// A state this many times larger than the start is on its way to infinity.
+const HUGE: f64 = 1e6;
 /// Times that a trajectory is compared with the accurate one at.
 const MOST_LOOKS: u64 = 1000;
 
@@ -120,7 +122,18 @@ pub fn follow(
     Ok(states)
 }
 
-/// The state after `count` steps of a method; none if it is not finite.
+/// Where a trajectory ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// At a state.
+    At(Vec<f64>),
+    /// It grew beyond all numbers.
+    Exploded,
+    /// At a step of an implicit method whose equations have no solution that Newton's method finds.
+    Unsolved,
+}
+
+/// The state after `count` steps of a method.
 ///
 /// # Errors
 /// If the method cannot step the field.
@@ -131,14 +144,22 @@ pub fn arrive(
     course: Course,
     step: f64,
     count: u64,
-) -> Result<Option<Vec<f64>>> {
+) -> Result<End> {
     let map = step_map(field, method, step)?;
     let stepped = clocked(&*map, params, course, step)?;
     let mut walk = Walk::new(&stepped, &[course.start.to_vec()], 0, 0, Frame::Identity, 0)?;
-    while walk.step() < count && is_finite(&walk) {
-        walk.advance(AT_ONCE.min(count - walk.step()));
+    // A state that is lost at once, from one of usual size, was not found.
+    let (at_once, mut last) = if method.is_implicit() { (1, size(course.start)) } else { (AT_ONCE, f64::INFINITY) };
+    while walk.step() < count {
+        walk.advance(at_once.min(count - walk.step()));
+        if !is_finite(&walk) {
+            return Ok(if last > HUGE * (1.0 + size(course.start)) { End::Exploded } else { End::Unsolved });
+        }
+        if method.is_implicit() {
+            last = size(walk.state().data);
+        }
     }
-    Ok(is_finite(&walk).then(|| walk.state().data.to_vec()))
+    Ok(End::At(walk.state().data.to_vec()))
 }
 
 /// The same for a linear field without time, whose steps are powers of one matrix: for any number of them. Costs twice as
@@ -153,9 +174,12 @@ pub fn arrive_linear(
     course: Course,
     step: f64,
     mut count: u64,
-) -> Result<Option<Vec<f64>>> {
+) -> Result<End> {
     let map = step_map(field, method, step)?;
     let mut power = jacobian_at(&*map, params, &vec![0.0; course.start.len()], course.time);
+    if method.is_implicit() && power.iter().any(|x| !x.is_finite()) {
+        return Ok(End::Unsolved);
+    }
     let mut state = DVector::from_column_slice(course.start);
     while count > 0 {
         if count % 2 == 1 {
@@ -164,7 +188,12 @@ pub fn arrive_linear(
         power = &power * &power;
         count /= 2;
     }
-    Ok(state.iter().all(|x| x.is_finite()).then(|| state.as_slice().to_vec()))
+    let is_finite = state.iter().all(|x| x.is_finite());
+    Ok(if is_finite { End::At(state.as_slice().to_vec()) } else { End::Exploded })
+}
+
+fn size(state: &[f64]) -> f64 {
+    state.iter().fold(0.0, |most: f64, x| most.max(x.abs()))
 }
 
 fn clocked<'a>(map: &'a dyn Component<f64>, params: &'a [f64], course: Course, step: f64) -> Result<Stepped<'a, f64>> {

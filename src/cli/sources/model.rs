@@ -1,10 +1,10 @@
 //! Fitted models.
 
 use super::super::args::{Common, SourceArgs};
-use super::{Measure, Subject, Usual};
+use super::{Measure, Subject, Usual, seen};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::stability::step_map;
-use crate::analysis::{Stepped, near, suited_step};
+use crate::analysis::{Stepped, least_step, near, suited_step};
 use crate::models::Fitted;
 use crate::solve;
 use crate::{Error, Result};
@@ -42,6 +42,7 @@ pub fn measure<M: Measure>(folder: &Path, args: &SourceArgs, common: &Common, wi
         Some(step) => step / unit,
         None => suited_step(field, params, &start, anchor.time, fitted.span)?,
     };
+    seen(step * unit, least_step(field, params, &start, anchor.time) * unit)?;
     let map = step_map(field, method, step)?;
     // The model's time is that of the file in a unit of its own; exponents are told in the file's.
     let mut stepped = Stepped::timed(&*map, params, step);
