@@ -1,8 +1,7 @@
 //! `flowmap inspect`.
 
 use super::args::InspectArgs;
-use super::console::{Console, short, to_stdout};
-use super::settings::read_options;
+use super::shared::console::{Console, short, to_stdout};
 use crate::cells::Layers;
 use crate::cells::pytorch::{self, Loaded};
 use crate::io::tensors::{self, Tensors};
@@ -55,7 +54,7 @@ fn kind(path: &Path) -> Result<Kind> {
 }
 
 fn data(args: &InspectArgs, console: &Console) -> Result<(String, Value)> {
-    let options = read_options(&args.columns, None, &DataHead::default());
+    let options = args.columns.read_options(None, &DataHead::default());
     let (panel, warnings) = read_csv(&args.file, &options)?;
     warnings.iter().for_each(|warning| console.say(format_args!("warning: {warning}")));
     let summary = Summary::of(&panel);

@@ -1,12 +1,12 @@
 //! What is said of a spectrum, in `spectrum.json` and in words.
 
-use super::super::args::{FrameKind, Interval, LyapunovArgs};
-use super::super::console::short;
-use super::super::sources::{Subject, unit};
 use super::Stopped;
 use crate::Real;
 use crate::analysis::audit::Check;
 use crate::analysis::{Spectrum, Status};
+use crate::cli::args::{FrameKind, Interval, LyapunovArgs};
+use crate::cli::shared::console::short;
+use crate::cli::shared::sources::{Subject, unit};
 use crate::io::json;
 use serde::Serialize;
 use serde_json::Value;
@@ -133,13 +133,6 @@ impl Report {
         }
         remarks.push(format!("{} steps from {}", self.steps, self.whence()));
         remarks
-    }
-
-    /// The same with the folder, for stdout.
-    pub fn with_out(&self, out: &Path) -> Value {
-        let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
-        value["out"] = out.to_string_lossy().into_owned().into();
-        value
     }
 
     /// In plain words.

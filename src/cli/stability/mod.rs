@@ -7,7 +7,7 @@ mod source;
 mod subject;
 
 use super::args::{Common, StabilityArgs};
-use super::console::{Console, short};
+use super::shared::console::{Console, short};
 use crate::analysis::stability::{arrive, arrive_linear, growth, spectral_radius, step_map};
 use crate::io::{LARGEST_VALUE, OutputFolder};
 use crate::solve::{self, Kind, Tableau};

@@ -1,16 +1,22 @@
 //! `flowmap simulate`.
 
+mod model;
+mod portrait;
+mod section;
+mod trajectory;
+
 use super::args::{Common, SimulateArgs, SolverArgs};
-use super::console::{Console, short};
-use super::portrait::{self, Portrait};
-use super::{figures, section, simulate_model, tables};
-use crate::dynamics::systems::{Instance, Kind, Settings, system};
+use super::shared::console::{Console, short};
+use super::shared::named;
+use crate::dynamics::systems::{Instance, Kind};
 use crate::io::OutputFolder;
 use crate::io::table::Cell;
+use crate::plot::TrajectoryFigure;
 use crate::series::grid::stepped;
 use crate::series::{RequestedTimes, read_times};
 use crate::solve::{self, Independent, Options, Problem, Solution, SolverSpec, solve_independently};
 use crate::{Error, Result};
+use portrait::Portrait;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -87,19 +93,19 @@ enum Way {
 pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()> {
     let name = match (&args.system, &args.model) {
         (Some(name), _) => name,
-        (None, Some(model)) => return simulate_model::run(model, args, common, console),
+        (None, Some(model)) => return model::run(model, args, common, console),
         (None, None) => return Err(Error::config("nothing to follow is named", "give --system NAME or --model DIR")),
     };
-    let instance = build(name, &args.set, common)?;
+    let instance = named::build(name, &args.set, common)?;
     let name = instance.system.name;
     let way = Way::of(&args.solver, &instance)?;
-    let (start, start_time) = (start(args.start.as_ref(), &instance)?, args.start_time.unwrap_or(0.0));
+    let (start, start_time) = (named::start(args.start.as_ref(), &instance)?, args.start_time.unwrap_or(0.0));
     let times = times(args, &instance)?;
     if times.len().saturating_mul(instance.dim()) > MOST_CELLS {
         let what = format!("{} rows of {} components are too many", times.len(), instance.dim());
         return Err(Error::config(what, "ask for fewer times"));
     }
-    let plane = section::plane(&args.cut, &instance)?;
+    let plane = named::plane(&args.cut, &instance)?;
     let span = [times.first(), times.last()].map(|time| time.copied().unwrap_or(start_time));
     if plane.is_some() && span[0] >= span[1] {
         return Err(Error::config("--section is asked for at a single time", "ask for a span of times"));
@@ -122,9 +128,17 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     };
     let rows = reached(&solution, instance.dim());
     let (times, states) = (&times[..rows], &solution.states[..rows * instance.dim()]);
-    tables::write_trajectory(&folder, &instance.labels, times, states)?;
     let remark = report.failure.as_ref().map(|failure| format!("ended early, at {}", short(failure.time)));
-    figures::write_trajectory(&folder, &instance, times, states, remark.unwrap_or_default())?;
+    let points = instance.system.kind == Kind::Map;
+    let figure = TrajectoryFigure {
+        title: format!("{name}: {}", instance.system.title),
+        time: if points { "step" } else { "time" }.into(),
+        times: times.to_vec(),
+        components: trajectory::components(&instance.labels, states),
+        points,
+        remark: remark.unwrap_or_default(),
+    };
+    trajectory::write(&folder, "trajectory", &instance.labels, states, &figure)?;
     let seed = common.seed.unwrap_or(0);
     let from = [&start, states].concat();
     let rest = portrait.map(|portrait| portrait.write(&folder, &instance, &from, seed)).transpose()?;
@@ -181,32 +195,6 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     match report.failure {
         Some(failure) => Err(Error::Solve { series: name.into(), failure }),
         None => Ok(()),
-    }
-}
-
-/// The system with its parameters; where it has a seed of its own, `--seed` is that too unless it is set.
-pub fn build(name: &str, set: &[String], common: &Common) -> Result<Instance> {
-    let system = system(name)?;
-    let mut settings = Settings::parse(set)?;
-    if let (Some(seed), None) = (common.seed, settings.get("seed"))
-        && system.parameters.iter().any(|parameter| parameter.name == "seed")
-    {
-        settings.set("seed", seed as f64)?;
-    }
-    system.build(&settings)
-}
-
-/// The start asked for, or the usual one.
-pub fn start(given: Option<&Vec<f64>>, instance: &Instance) -> Result<Vec<f64>> {
-    let Some(start) = given else { return Ok(instance.start.clone()) };
-    if start.len() != instance.dim() {
-        let (name, dim) = (instance.system.name, instance.dim());
-        let what = format!("--start has {} numbers, {name} has {dim} components", start.len());
-        return Err(Error::config(what, "give one number a component, as `flowmap systems` lists them"));
-    }
-    match start.iter().find(|y| !y.is_finite()) {
-        Some(bad) => Err(Error::config(format!("--start holds {bad}"), "give finite numbers")),
-        None => Ok(start.clone()),
     }
 }
 

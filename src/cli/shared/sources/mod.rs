@@ -4,10 +4,10 @@ mod model;
 mod net;
 pub mod system;
 
-use super::args::{Common, Precision, SourceArgs};
-use super::console::Console;
 use crate::analysis::audit::{Check, SumRule};
 use crate::analysis::{Spectrum, Stepped};
+use crate::cli::args::{Common, Precision, SourceArgs};
+use crate::cli::shared::console::Console;
 use crate::{Error, Real, Result};
 pub use net::runs_both_ways;
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! Fitted models.
 
-use super::super::args::{Common, SourceArgs};
 use super::{Measure, Subject, Usual};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, near, suited_step};
+use crate::cli::args::{Common, SourceArgs};
 use crate::models::Fitted;
 use crate::solve;
 use crate::{Error, Result};

@@ -1,13 +1,11 @@
 //! How training is going: a bar on a terminal, else a line now and then.
 
-use super::console::Console;
 use super::tables::phase;
+use crate::cli::shared::console::{BETWEEN_LINES, Console};
 use crate::train::{Phase, TrainState};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
-
-const BETWEEN_LINES: Duration = Duration::from_secs(5);
+use std::time::Instant;
 
 /// Tells of epochs as they pass.
 pub struct Progress {

@@ -1,11 +1,11 @@
 //! Named systems.
 
-use super::super::args::{Common, SourceArgs};
-use super::super::simulate;
 use super::{Measure, Subject, Usual};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, near};
+use crate::cli::args::{Common, SourceArgs};
+use crate::cli::shared::named;
 use crate::dynamics::systems::{Instance, Kind};
 use crate::dynamics::{Component, Field};
 use crate::solve;
@@ -84,8 +84,8 @@ impl<'a> Stepping<'a> {
 }
 
 pub fn measure<M: Measure>(name: &str, args: &SourceArgs, common: &Common, measure: &M) -> Result<M::Found> {
-    let instance = simulate::build(name, &args.set, common)?;
-    let start = simulate::start(args.start.as_ref(), &instance)?;
+    let instance = named::build(name, &args.set, common)?;
+    let start = named::start(args.start.as_ref(), &instance)?;
     let stepping = Stepping::of(&instance, args.method.as_deref(), args.step)?;
     with(&instance, start, &stepping, args, common, measure)
 }
