@@ -5,6 +5,7 @@ use crate::cli::args::{Common, Passages, SectionArgs};
 use crate::dynamics::Crossing;
 use crate::dynamics::systems::{Instance, Kind, Settings, system};
 use crate::io::clipped;
+use crate::solve::{self, Tableau};
 use crate::{Error, Result};
 
 /// The system with its parameters; where it has a seed of its own, `--seed` is that too unless it is set.
@@ -31,6 +32,19 @@ pub fn start(given: Option<&Vec<f64>>, instance: &Instance) -> Result<Vec<f64>> 
         Some(bad) => Err(Error::config(format!("--start holds {bad}"), "give finite numbers")),
         None => Ok(start.clone()),
     }
+}
+
+/// A method by its name, checked to step the system: partitioned ones step separable systems alone.
+///
+/// # Errors
+/// If there is none of the name, or it does not.
+pub fn method(name: &str, system: &str, separable: bool) -> Result<&'static Tableau> {
+    let method = solve::method(name)?;
+    if method.is_partitioned() && !separable {
+        let what = format!("{} is for separable systems, and {system} is none", method.name);
+        return Err(Error::config(what, "choose another method; `flowmap systems NAME` says what is separable"));
+    }
+    Ok(method)
 }
 
 /// The number of a component.

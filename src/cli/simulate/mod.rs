@@ -258,10 +258,7 @@ impl Way {
         let max_steps = args.max_steps.unwrap_or(usual);
         let spec = SolverSpec { method: method.into(), rtol, atol, step: args.step, max_steps };
         let options = spec.options(1.0)?;
-        if matches!(options.method.kind, solve::Kind::Partitioned(_)) && !instance.separable {
-            let what = format!("{method} is for separable systems, and {name} is none at these parameters");
-            return Err(Error::config(what, "choose another method; `flowmap systems NAME` says what is separable"));
-        }
+        named::method(method, name, instance.separable)?;
         Ok(Self::Integrate { options, spec })
     }
 

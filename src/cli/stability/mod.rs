@@ -8,9 +8,10 @@ mod subject;
 
 use super::args::{Common, StabilityArgs};
 use super::shared::console::{Console, short};
+use super::shared::named;
 use crate::analysis::stability::{arrive, arrive_linear, growth, spectral_radius, step_map};
 use crate::io::{LARGEST_VALUE, OutputFolder};
-use crate::solve::{self, Kind, Tableau};
+use crate::solve::Tableau;
 use crate::{Error, Result};
 use limits::Limits;
 use rayon::prelude::*;
@@ -100,11 +101,7 @@ fn methods(args: &StabilityArgs, source: &Source) -> Result<Vec<&'static Tableau
     });
     let mut methods = Vec::new();
     for name in names {
-        let method = solve::method(name)?;
-        if matches!(method.kind, Kind::Partitioned(_)) && !source.is_separable() {
-            let what = format!("{name} is for separable systems, and {} is none", source.name());
-            return Err(Error::config(what, "leave it out of --methods"));
-        }
+        let method = named::method(name, source.name(), source.is_separable())?;
         if !methods.iter().any(|known: &&Tableau| known.name == method.name) {
             methods.push(method);
         }

@@ -5,8 +5,8 @@ use crate::analysis::audit::{self, SumRule};
 use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, near, suited_step};
 use crate::cli::args::{Common, SourceArgs};
+use crate::cli::shared::named;
 use crate::models::Fitted;
-use crate::solve;
 use crate::{Error, Result};
 use serde_json::json;
 use std::path::Path;
@@ -33,11 +33,7 @@ pub fn measure<M: Measure>(folder: &Path, args: &SourceArgs, common: &Common, wi
             return Err(Error::config(what, "give one finite number a row of the state, in the model's units"));
         }
     };
-    let method = solve::method(args.method.as_deref().unwrap_or("rk4"))?;
-    if matches!(method.kind, solve::Kind::Partitioned(_)) {
-        let what = format!("{} is for separable systems", method.name);
-        return Err(Error::config(what, "choose another method"));
-    }
+    let method = named::method(args.method.as_deref().unwrap_or("rk4"), "a fitted model", false)?;
     let step = match args.step {
         Some(step) => step / unit,
         None => suited_step(field, params, &start, anchor.time, fitted.span)?,

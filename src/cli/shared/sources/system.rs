@@ -8,7 +8,6 @@ use crate::cli::args::{Common, SourceArgs};
 use crate::cli::shared::named;
 use crate::dynamics::systems::{Instance, Kind};
 use crate::dynamics::{Component, Field};
-use crate::solve;
 use crate::{Error, Result};
 use serde_json::json;
 
@@ -60,12 +59,7 @@ impl<'a> Stepping<'a> {
                 Ok(Self { map, params: &own.params, step: own.step, method: own.method, field: None })
             }
             (Kind::Flow, None) => {
-                let method = solve::method(method.unwrap_or("rk4"))?;
-                if matches!(method.kind, solve::Kind::Partitioned(_)) && !instance.separable {
-                    let what =
-                        format!("{} is for separable systems, and {name} is none at these parameters", method.name);
-                    return Err(Error::config(what, "choose another method"));
-                }
+                let method = named::method(method.unwrap_or("rk4"), name, instance.separable)?;
                 let (step, field) = (step.unwrap_or(system.measure.step), instance.field()?);
                 let map = Map::Made(step_map(field, method, step)?);
                 Ok(Self { map, params: &instance.params, step, method: method.name, field: Some(field) })
