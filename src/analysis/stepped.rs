@@ -139,6 +139,16 @@ impl<'a, T: Real> Stepped<'a, T> {
         }
     }
 
+    /// # Errors
+    /// If it is no finite state.
+    pub(super) fn check_start(&self, start: &[T]) -> Result<()> {
+        if start.len() == self.dim() && start.iter().all(|x| x.is_finite()) {
+            return Ok(());
+        }
+        let found = format!("{} numbers, not all finite or not as many", start.len());
+        Err(Error::shape("a start", format!("{} finite numbers", self.dim()), found))
+    }
+
     /// Writes the inputs of a step, or its time, below the state: rows of one number a start, `first` the first of them.
     pub(super) fn fill(&self, step: u64, first: usize, starts: usize, below: &mut [T]) {
         match &self.drive {

@@ -1,7 +1,6 @@
 //! A step for a flow of which nothing is known.
 
-use crate::dynamics::{Field, jacobian};
-use crate::linalg::{Block, BlockMut};
+use crate::dynamics::{Field, PointJacobian};
 use crate::solve::{Options, Problem, solve};
 use crate::{Error, Result};
 
@@ -23,15 +22,12 @@ pub fn suited_step(field: Field<f64>, params: &[f64], start: &[f64], time: f64, 
         return Err(Error::Solve { series: "start 1".into(), failure });
     }
     let (component, dim) = (field.component, field.state_dim());
-    let (mut value, mut slab) = (vec![0.0; dim], vec![0.0; component.slab_len()]);
-    let mut scratch = vec![0.0; component.scratch_len()];
+    let mut jacobians = PointJacobian::new(component, params);
     let mut largest: f64 = 0.0;
     for (state, &t) in solution.states.chunks_exact(dim).zip(&times) {
         let mut u = state.to_vec();
         u.resize(component.in_dim(), t);
-        let (out, kept) = (BlockMut::new(&mut value, 1), BlockMut::new(&mut slab, 1));
-        component.linearize(params, Block::new(&u, 1), out, kept, &mut scratch);
-        let jacobian = jacobian(component, params, Block::new(&slab, 1), dim);
+        let jacobian = jacobians.at(&u, dim);
         // The root of the sum of squares bounds the spectral norm.
         largest = largest.max(jacobian.iter().map(|x| x * x).sum::<f64>().sqrt());
     }
