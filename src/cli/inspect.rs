@@ -23,33 +23,33 @@ use std::path::Path;
 pub fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let path = args.file.as_path();
     let (text, value) = match kind(path)? {
-        Kind::Npy => array(path)?,
-        Kind::Tensors => weights(path)?,
-        Kind::ModelFolder => model(&path.join("model.safetensors"))?,
-        Kind::Data => data(args, console)?,
+        Content::Npy => array(path)?,
+        Content::Tensors => weights(path)?,
+        Content::ModelFolder => model(&path.join("model.safetensors"))?,
+        Content::Data => data(args, console)?,
     };
     if console.json { console.json(&value) } else { to_stdout(text.trim_end()) }
 }
 
-enum Kind {
+enum Content {
     Npy,
     Tensors,
     ModelFolder,
     Data,
 }
 
-fn kind(path: &Path) -> Result<Kind> {
+fn kind(path: &Path) -> Result<Content> {
     if path.is_dir() {
         if !path.join("model.safetensors").exists() {
             let what = "the folder holds no model.safetensors";
             return Err(Error::format(path, what, "name a file, or the folder of a finished `flowmap fit`"));
         }
-        return Ok(Kind::ModelFolder);
+        return Ok(Content::ModelFolder);
     }
     Ok(match path.extension().and_then(|e| e.to_str()) {
-        Some("npy") => Kind::Npy,
-        Some("safetensors") => Kind::Tensors,
-        _ => Kind::Data,
+        Some("npy") => Content::Npy,
+        Some("safetensors") => Content::Tensors,
+        _ => Content::Data,
     })
 }
 

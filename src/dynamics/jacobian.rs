@@ -17,9 +17,9 @@ pub struct PointJacobian<'a, T: Real> {
 impl<'a, T: Real> PointJacobian<'a, T> {
     /// Of a component with its parameters.
     pub fn new(component: &'a dyn Component<T>, params: &'a [T]) -> Self {
-        let zeros = |count| vec![T::zero(); count];
-        let (value, slab) = (zeros(component.out_dim()), zeros(component.slab_len()));
-        Self { component, params, value, slab, scratch: zeros(component.scratch_len()) }
+        let room = |count| vec![T::zero(); count];
+        let (value, slab) = (room(component.out_dim()), room(component.slab_len()));
+        Self { component, params, value, slab, scratch: room(component.scratch_len()) }
     }
 
     /// The [`jacobian`] by the first `columns` of the arguments. Costs a linearisation more than that.

@@ -36,7 +36,7 @@ pub struct LyapunovArgs {
     pub steps: Option<u64>,
     /// Steps between factorisations, or `auto`
     #[arg(long, value_name = "K|auto", default_value = "auto", value_parser = interval)]
-    pub qr_every: Interval,
+    pub qr_every: QrEvery,
     /// The frame of tangents to begin with
     #[arg(long, value_enum, default_value_t = FrameKind::Random)]
     pub frame: FrameKind,
@@ -53,7 +53,7 @@ pub struct LyapunovArgs {
 
 /// Steps between factorisations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interval {
+pub enum QrEvery {
     Auto,
     Every(u64),
 }
@@ -66,10 +66,10 @@ pub enum FrameKind {
     Identity,
 }
 
-fn interval(text: &str) -> Result<Interval, String> {
+fn interval(text: &str) -> Result<QrEvery, String> {
     match (text, text.parse()) {
-        ("auto", _) => Ok(Interval::Auto),
-        (_, Ok(every)) if every > 0 => Ok(Interval::Every(every)),
+        ("auto", _) => Ok(QrEvery::Auto),
+        (_, Ok(every)) if every > 0 => Ok(QrEvery::Every(every)),
         _ => Err("give a number of steps from 1 on, or auto".into()),
     }
 }

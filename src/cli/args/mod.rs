@@ -12,7 +12,7 @@ mod sweep;
 use clap::{Args, Parser, Subcommand, ValueHint};
 pub use fit::{ColumnArgs, FitArgs, Model};
 pub use gradients::GradientsArgs;
-pub use lyapunov::{FrameKind, Interval, LyapunovArgs};
+pub use lyapunov::{FrameKind, LyapunovArgs, QrEvery};
 pub use predict::PredictArgs;
 pub use simulate::{Passages, SectionArgs, SimulateArgs, SolverArgs};
 pub use source::{Direction, Gates, NetArgs, Precision, SourceArgs};

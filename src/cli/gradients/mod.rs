@@ -5,7 +5,7 @@ mod report;
 
 use super::args::{Common, Direction, GradientsArgs};
 use super::shared::console::{Console, with_out};
-use super::shared::sources::{self, Measure, Subject};
+use super::shared::sources::{self, Measurement, Subject};
 use crate::analysis::fading;
 use crate::analysis::horizon::BackwardOptions;
 use crate::io::{OutputFolder, json};
@@ -49,7 +49,7 @@ struct Measured<'a> {
     seed: u64,
 }
 
-impl Measure for Measured<'_> {
+impl Measurement for Measured<'_> {
     type Found = Part;
 
     fn measure<T: Real>(&self, subject: Subject<T>) -> Result<Part> {

@@ -4,11 +4,11 @@ mod figures;
 mod report;
 mod tables;
 
-use super::args::{Common, FrameKind, Interval, LyapunovArgs};
+use super::args::{Common, FrameKind, LyapunovArgs, QrEvery};
 use super::shared::checkpoints::{self, CHECKPOINT};
 use super::shared::console::{Console, with_out};
 use super::shared::interrupt;
-use super::shared::sources::{Measure, Subject, measure};
+use super::shared::sources::{Measurement, Subject, measure};
 use crate::analysis::audit::{self, Check, SumRule};
 use crate::analysis::{Frame, Run, Spectrum, SpectrumOptions};
 use crate::io::{OutputFolder, json, tensors};
@@ -33,7 +33,7 @@ struct Measured<'a> {
     console: &'a Console,
 }
 
-impl Measure for Measured<'_> {
+impl Measurement for Measured<'_> {
     type Found = ();
 
     fn measure<T: Real>(&self, subject: Subject<T>) -> Result<()> {
@@ -98,8 +98,8 @@ fn options<T: Real>(subject: &Subject<T>, args: &LyapunovArgs, seed: u64) -> Spe
         warmup,
         steps: args.steps.unwrap_or(rest.unwrap_or(usual.steps)),
         qr_every: match args.qr_every {
-            Interval::Auto => None,
-            Interval::Every(steps) => Some(steps),
+            QrEvery::Auto => None,
+            QrEvery::Every(steps) => Some(steps),
         },
         frame: match args.frame {
             FrameKind::Random => Frame::Random,

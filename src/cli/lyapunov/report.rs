@@ -4,7 +4,7 @@ use super::Stopped;
 use crate::Real;
 use crate::analysis::audit::Check;
 use crate::analysis::{Spectrum, Status};
-use crate::cli::args::{FrameKind, Interval, LyapunovArgs};
+use crate::cli::args::{FrameKind, LyapunovArgs, QrEvery};
 use crate::cli::shared::console::short;
 use crate::cli::shared::sources::{Subject, unit};
 use crate::io::json;
@@ -93,10 +93,10 @@ impl Report {
             warmup: spectrum.warmup,
             starts: spectrum.starts,
             qr_every: match args.qr_every {
-                Interval::Every(steps) => steps as f64,
-                Interval::Auto => spectrum.qr_every,
+                QrEvery::Every(steps) => steps as f64,
+                QrEvery::Auto => spectrum.qr_every,
             },
-            qr_chosen: args.qr_every == Interval::Auto,
+            qr_chosen: args.qr_every == QrEvery::Auto,
             frame: match args.frame {
                 FrameKind::Random => "random",
                 FrameKind::Identity => "identity",

@@ -7,7 +7,7 @@ use super::shared::checkpoints::{self, CHECKPOINT};
 use super::shared::console::{Console, short, with_out};
 use super::shared::named;
 use super::shared::sources::forward;
-use super::shared::sources::system::Stepping;
+use super::shared::sources::system::SystemSteps;
 use crate::analysis::sweep::{Cut, Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
 use crate::analysis::{Run, SpectrumOptions};
 use crate::dynamics::systems::{Instance, Kind};
@@ -64,7 +64,7 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     forward(args.step)?;
     let first = at(from, args, common)?;
     let start = named::start(args.start.as_ref(), &first)?;
-    let stepping = Stepping::of(&first, args.method.as_deref(), args.step)?;
+    let stepping = SystemSteps::of(&first, args.method.as_deref(), args.step)?;
     let stepped = stepping.stepped();
     let dim = stepped.dim();
     let options = options(args, common, &first)?;
@@ -98,7 +98,7 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     .to_string();
     let mut sweep = Sweep::new(values, exponents, |value| {
         let instance = at(value, args, common)?;
-        let stepping = Stepping::of(&instance, args.method.as_deref(), args.step)?;
+        let stepping = SystemSteps::of(&instance, args.method.as_deref(), args.step)?;
         let cut = match (&plane, method) {
             (Some(plane), Some(method)) => Some(Cut { plane, field: instance.field()?, method }),
             _ => None,

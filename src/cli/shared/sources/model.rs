@@ -1,6 +1,6 @@
 //! Fitted models.
 
-use super::{Measure, Subject, Usual};
+use super::{Measurement, Subject, Usual};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, near, suited_step};
@@ -17,7 +17,7 @@ const WARMUP_SPANS: f64 = 1.0;
 const SPANS: f64 = 50.0;
 const MOST_STEPS: f64 = 100_000.0;
 
-pub fn measure<M: Measure>(folder: &Path, args: &SourceArgs, common: &Common, with: &M) -> Result<M::Found> {
+pub fn measure<M: Measurement>(folder: &Path, args: &SourceArgs, common: &Common, with: &M) -> Result<M::Found> {
     let path = folder.join("model.safetensors");
     let fitted = Fitted::load(&path)?;
     let (model, unit) = (fitted.model()?, fitted.scaling.time_unit);

@@ -1,6 +1,6 @@
 //! Recurrent nets from files of weights.
 
-use super::{Measure, Subject, Usual};
+use super::{Measurement, Subject, Usual};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::net::{fed_back, layer_inputs, reversed};
 use crate::analysis::{Drive, Stepped, near};
@@ -35,7 +35,7 @@ pub fn runs_both_ways(args: &SourceArgs) -> Result<bool> {
     Ok(pytorch::read(path, &reading(&args.net)?)?.layers.bidirectional)
 }
 
-pub fn measure<T: Real, M: Measure>(
+pub fn measure<T: Real, M: Measurement>(
     path: &Path,
     args: &SourceArgs,
     common: &Common,

@@ -1,6 +1,6 @@
 //! Named systems.
 
-use super::{Measure, Subject, Usual};
+use super::{Measurement, Subject, Usual};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, near};
@@ -16,7 +16,7 @@ const SEPARATION_STEPS: u64 = 200_000;
 const SEPARATION_WORK: u64 = 20_000_000;
 
 /// How a named system steps, unless asked otherwise.
-pub struct Stepping<'a> {
+pub struct SystemSteps<'a> {
     map: Map<'a>,
     params: &'a [f64],
     step: f64,
@@ -30,7 +30,7 @@ enum Map<'a> {
     Made(Box<dyn Component<f64> + 'a>),
 }
 
-impl<'a> Stepping<'a> {
+impl<'a> SystemSteps<'a> {
     /// By the method and step asked for, the system's own or the usual one.
     ///
     /// # Errors
@@ -77,17 +77,17 @@ impl<'a> Stepping<'a> {
     }
 }
 
-pub fn measure<M: Measure>(name: &str, args: &SourceArgs, common: &Common, measure: &M) -> Result<M::Found> {
+pub fn measure<M: Measurement>(name: &str, args: &SourceArgs, common: &Common, measure: &M) -> Result<M::Found> {
     let instance = named::build(name, &args.set, common)?;
     let start = named::start(args.start.as_ref(), &instance)?;
-    let stepping = Stepping::of(&instance, args.method.as_deref(), args.step)?;
+    let stepping = SystemSteps::of(&instance, args.method.as_deref(), args.step)?;
     with(&instance, start, &stepping, args, common, measure)
 }
 
-fn with<M: Measure>(
+fn with<M: Measurement>(
     instance: &Instance,
     start: Vec<f64>,
-    stepping: &Stepping,
+    stepping: &SystemSteps,
     args: &SourceArgs,
     common: &Common,
     with: &M,
