@@ -26,6 +26,13 @@ pub struct Course<'a> {
     pub tolerance: &'a [f64],
 }
 
+impl Course<'_> {
+    /// How many whole steps of a length it takes.
+    pub fn steps(&self, step: f64) -> f64 {
+        (self.span / step * (1.0 + 1e-12)).floor()
+    }
+}
+
 /// The largest step that keeps a trajectory within a tolerance of the accurate one, by bisection to one part in 4096; the
 /// span itself if a single step does, 0 if none down to a millionth of the span does. Looked at is each step, or where
 /// there are more than a thousand, every so many of them.
@@ -57,7 +64,7 @@ pub fn course_limit(field: Field<f64>, params: &[f64], method: &Tableau, course:
 
 /// Whether a step keeps to the accurate trajectory.
 fn keeps(field: Field<f64>, params: &[f64], method: &Tableau, course: Course, step: f64) -> Result<bool> {
-    let count = (course.span / step * (1.0 + 1e-12)).floor() as u64;
+    let count = course.steps(step) as u64;
     let stride = count.div_ceil(MOST_LOOKS).max(1);
     let looks: Vec<u64> = (1..=count.div_ceil(stride)).map(|look| (look * stride).min(count)).collect();
     let times: Vec<f64> = looks.iter().map(|&look| course.time + look as f64 * step).collect();

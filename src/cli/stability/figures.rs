@@ -89,7 +89,7 @@ fn trajectories(subject: &Subject, methods: &[&'static Tableau], steps: &[f64], 
     let mut drawing = Drawing { subject, truth_times, truth, followed: Vec::new() };
     for method in methods {
         for &step in steps.iter().filter(|step| **step <= subject.span) {
-            let count = (subject.span / step * (1.0 + 1e-12)).floor().min(MOST_STEPS) as usize;
+            let count = subject.course().steps(step).min(MOST_STEPS) as usize;
             let mut states = subject.start.clone();
             states.extend(follow(subject.field, subject.params, method, subject.course(), step, count)?);
             drawing.followed.push((method.name, step, states));

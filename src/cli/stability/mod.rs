@@ -144,7 +144,7 @@ fn rounded(x: f64) -> f64 {
 
 /// How many steps a trajectory takes, at least one.
 fn count(step: f64, subject: &Subject) -> f64 {
-    (subject.span / step * (1.0 + 1e-12)).floor().max(1.0)
+    subject.course().steps(step).max(1.0)
 }
 
 /// # Errors
