@@ -1,7 +1,7 @@
 //! `flowmap inspect`.
 
 use super::args::InspectArgs;
-use super::shared::console::{Console, short, to_stdout};
+use super::shared::{Console, short, to_stdout};
 use crate::cells::Layers;
 use crate::cells::pytorch::{self, Loaded};
 use crate::io::tensors::{self, Tensors};

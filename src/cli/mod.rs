@@ -19,7 +19,7 @@ mod systems;
 
 use args::{Cli, Command};
 use clap::Parser;
-use shared::console::Console;
+use shared::Console;
 use std::process::ExitCode;
 
 use crate::{Error, Result};

@@ -8,8 +8,7 @@ mod tables;
 
 use super::args::{Common, FitArgs};
 use super::shared::checkpoints::CHECKPOINT;
-use super::shared::console::Console;
-use super::shared::interrupt;
+use super::shared::{Console, interrupt};
 use crate::io::{OutputFolder, json};
 use crate::train::{Checkpoint, Fingerprint, Metrics, Run, Stopped, TrainState};
 use crate::{Error, Result};

@@ -1,7 +1,7 @@
 //! How training is going: a bar on a terminal, else a line now and then.
 
 use super::tables::phase;
-use crate::cli::shared::console::{BETWEEN_LINES, Console};
+use crate::cli::shared::{BETWEEN_LINES, Console};
 use crate::train::{Phase, TrainState};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;

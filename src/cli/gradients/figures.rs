@@ -4,7 +4,7 @@ use super::report::{Part, Report};
 use crate::Result;
 use crate::analysis::Status;
 use crate::analysis::horizon::Reached;
-use crate::cli::shared::console::short;
+use crate::cli::shared::short;
 use crate::io::OutputFolder;
 use crate::plot::{Line, LinesFigure, LinesPanel, Look, lines_figure};
 use std::f64::consts::LN_10;

@@ -4,8 +4,8 @@ mod figures;
 mod report;
 
 use super::args::{Common, Direction, GradientsArgs};
-use super::shared::console::{Console, with_out};
 use super::shared::sources::{self, Measurement, Subject};
+use super::shared::{Console, with_out};
 use crate::analysis::fading;
 use crate::analysis::horizon::BackwardOptions;
 use crate::io::{OutputFolder, json};

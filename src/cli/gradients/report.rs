@@ -2,7 +2,7 @@
 
 use crate::analysis::horizon::{BackwardOptions, Horizon, Reached};
 use crate::analysis::{Fading, MOST_DIMENSIONS, SingularValues, Status};
-use crate::cli::shared::console::short;
+use crate::cli::shared::short;
 use crate::cli::shared::sources::{Subject, unit};
 use crate::io::table::{self, Cell};
 use crate::io::{OutputFolder, json};

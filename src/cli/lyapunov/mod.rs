@@ -6,9 +6,8 @@ mod tables;
 
 use super::args::{Common, FrameKind, LyapunovArgs, QrEvery};
 use super::shared::checkpoints::{self, CHECKPOINT};
-use super::shared::console::{Console, with_out};
-use super::shared::interrupt;
 use super::shared::sources::{Measurement, Subject, measure};
+use super::shared::{Console, interrupt, with_out};
 use crate::analysis::audit::{self, Check, SumRule};
 use crate::analysis::{Frame, Run, Spectrum, SpectrumOptions};
 use crate::io::{OutputFolder, json, tensors};

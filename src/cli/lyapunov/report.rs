@@ -5,7 +5,7 @@ use crate::Real;
 use crate::analysis::audit::Check;
 use crate::analysis::{Spectrum, Status};
 use crate::cli::args::{FrameKind, LyapunovArgs, QrEvery};
-use crate::cli::shared::console::short;
+use crate::cli::shared::short;
 use crate::cli::shared::sources::{Subject, unit};
 use crate::io::json;
 use serde::Serialize;

@@ -3,8 +3,7 @@
 mod files;
 
 use super::args::{Common, PredictArgs};
-use super::shared::console::Console;
-use super::shared::fitted;
+use super::shared::{Console, fitted};
 use crate::io::OutputFolder;
 use crate::models::{Anchor, Fitted, Prediction};
 use crate::series::grid::{MOST_ROWS, spread, stepped};

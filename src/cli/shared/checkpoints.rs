@@ -1,7 +1,7 @@
 //! Runs that end where they are asked to, and go on from what they saved.
 
-use super::console::{BETWEEN_LINES, Console};
 use super::interrupt;
+use super::{BETWEEN_LINES, Console};
 use crate::Result;
 use crate::io::OutputFolder;
 use crate::io::tensors::{self, Tensors};

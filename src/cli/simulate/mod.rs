@@ -6,8 +6,7 @@ mod section;
 mod trajectory;
 
 use super::args::{Common, SimulateArgs, SolverArgs};
-use super::shared::console::{Console, short};
-use super::shared::named;
+use super::shared::{Console, named, short};
 use crate::dynamics::systems::{Instance, Kind};
 use crate::io::OutputFolder;
 use crate::io::table::Cell;

@@ -2,8 +2,7 @@
 
 use super::{requested_times, trajectory};
 use crate::cli::args::{Common, SimulateArgs};
-use crate::cli::shared::console::{Console, short};
-use crate::cli::shared::fitted;
+use crate::cli::shared::{Console, fitted, short};
 use crate::io::{OutputFolder, clipped};
 use crate::models::{Anchor, Fitted};
 use crate::plot::TrajectoryFigure;

@@ -4,7 +4,7 @@ use super::report::{Row, measured};
 use super::subject::Subject;
 use crate::Result;
 use crate::analysis::stability::{follow, local_eigenvalues};
-use crate::cli::shared::console::short;
+use crate::cli::shared::short;
 use crate::io::OutputFolder;
 use crate::linalg::{Block, BlockMut};
 use crate::plot::{Line, LinesFigure, LinesPanel, Look, RegionPanel, RegionsFigure, lines_figure, regions_figure};

@@ -7,8 +7,7 @@ mod source;
 mod subject;
 
 use super::args::{Common, StabilityArgs};
-use super::shared::console::{Console, short};
-use super::shared::named;
+use super::shared::{Console, named, short};
 use crate::analysis::stability::{arrive, arrive_linear, growth, spectral_radius, step_map};
 use crate::io::{LARGEST_VALUE, OutputFolder};
 use crate::solve::Tableau;

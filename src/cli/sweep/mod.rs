@@ -4,10 +4,9 @@ mod tables;
 
 use super::args::{Common, SweepArgs};
 use super::shared::checkpoints::{self, CHECKPOINT};
-use super::shared::console::{Console, short, with_out};
-use super::shared::named;
 use super::shared::sources::forward;
 use super::shared::sources::system::SystemSteps;
+use super::shared::{Console, named, short, with_out};
 use crate::analysis::sweep::{Cut, Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
 use crate::analysis::{Run, SpectrumOptions};
 use crate::dynamics::systems::{Instance, Kind};

@@ -7,7 +7,7 @@ pub mod system;
 use crate::analysis::audit::{Check, SumRule};
 use crate::analysis::{Spectrum, Stepped};
 use crate::cli::args::{Common, Precision, SourceArgs};
-use crate::cli::shared::console::Console;
+use crate::cli::shared::Console;
 use crate::{Error, Real, Result};
 pub use net::runs_both_ways;
 use serde_json::Value;

@@ -7,7 +7,7 @@ use crate::analysis::{Drive, Stepped, near};
 use crate::cells::Stack;
 use crate::cells::pytorch::{self, GateOrder, Loaded, Reading};
 use crate::cli::args::{Common, Direction, Gates, NetArgs, SourceArgs};
-use crate::cli::shared::console::Console;
+use crate::cli::shared::Console;
 use crate::dynamics::Component;
 use crate::io::{read_matrix, tensors};
 use crate::{Error, Real, Result};
