@@ -181,7 +181,7 @@ fn a_trajectory_that_cannot_be_followed_is_code_1_with_the_part_before_it_writte
     fs::write(folder.path("out/model.safetensors"), model).unwrap();
     let run = flowmap(&folder).args(["predict", "out", "--at", "1900:1950:1", "--json"]).assert().code(1);
     let told = message(&run);
-    assert!(told.contains("error: series hudson_bay: integration ended at time 19"), "{told}");
+    assert!(told.contains("error: series hudson_bay: ended at time 19"), "{told}");
     let report: Value = serde_json::from_slice(&run.get_output().stdout).unwrap();
     assert_eq!(report["failures"][0]["series"], "hudson_bay");
     let table = folder.read("out/predict/predictions.csv");
@@ -253,7 +253,7 @@ fn a_simulation_that_cannot_go_on_is_code_1_with_the_part_before_it_written() {
         let written = trajectory(&folder).1;
         assert!(rows.contains(&written.len()) && report["rows"] == written.len(), "{options:?}: {}", written.len());
         let told = message(&run);
-        assert!(told.contains("up to the failure") && told.contains("integration ended at time"), "{told}");
+        assert!(told.contains("up to the failure") && told.contains(": ended at time "), "{told}");
         assert!(folder.read("out/simulate/trajectory.svg").contains("ended early"));
     }
 }

@@ -54,6 +54,10 @@ fn a_real_net_loses_its_gradient_at_the_rate_of_its_exponent() {
     let rank = numbers(&net["effective_rank"]);
     assert!(rank.iter().all(|rank| (1.0..=256.0).contains(rank)) && rank[261] < 0.1 * rank[0]);
     assert_eq!(folder.read("grad/gradients.csv").lines().count(), 263);
+    // The rate that leads to the horizon is as small as its error: beside it stands what the exponent says.
+    assert_eq!(net["horizon_by_exponent"], "inf");
+    // The smallest value falls to e⁻³⁶⁵⁰, and the others can be read all the same.
+    assert!(min[261] < -3000.0 && folder.read("grad/gradients.svg").contains("down to 2e-16 of the largest"));
 }
 
 #[test]
@@ -149,6 +153,7 @@ fn wrong_options_end_with_code_two_and_write_nothing() {
         (&["--system", "lorenz63", "--threshold", "nan"], "between 0 and 1"),
         (&["--system", "lorenz63", "--lags", "1000000", "--cotangents", "1000"], "too many"),
         (&["--system", "lorenz63", "--lags", "10", "--steps", "10000000000"], "too many"),
+        (&["--system", "lorenz63", "--steps", "18446744073709551615"], "too many"),
         (&["--system", "lorenz63", "--warmup", "18446744073709551615"], "no such step"),
         (&["--system", "lorenz"], "lorenz63"),
         (&[&net[..], &["--lags", "401"]].concat(), "there are inputs for 400"),

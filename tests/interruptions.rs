@@ -55,7 +55,7 @@ fn a_run_killed_at_any_moment_and_resumed_ends_in_the_same_bits() {
     let metrics = folder.read("whole/metrics.json");
     let options = ["--epochs", "1600", "--out", "whole", "--resume"];
     let other = flowmap(&folder).arg("fit").arg(&data).args(options).assert().code(2);
-    assert!(message(&other).contains("other settings (training.epochs)"));
+    assert!(message(&other).contains("other settings (training.epochs: 1500 then, 1600 now)"));
     assert_eq!(folder.read("whole/metrics.json"), metrics);
 }
 
@@ -93,7 +93,15 @@ fn a_spectrum_killed_and_resumed_ends_in_the_same_bits() {
     assert!(!folder.path("part/spectrum.json").exists());
     let other = ["--seed", "5", "--out", "part", "--resume"];
     let refused = flowmap(&folder).arg("lyapunov").args(options).args(other).assert().code(2);
-    assert!(message(&refused).contains("other settings"), "{}", message(&refused));
+    let told = message(&refused);
+    assert!(told.contains("other settings (") && told.contains("seed: 0 then, 5 now"), "{told}");
+    assert!(!told.contains("steps") && told.contains("or start afresh without --resume"), "{told}");
+    // A damaged one tells what to do.
+    fs::create_dir(folder.path("cut")).unwrap();
+    let whole = folder.bytes("part/checkpoint.safetensors");
+    fs::write(folder.path("cut/checkpoint.safetensors"), &whole[..whole.len() / 2]).unwrap();
+    let cut = flowmap(&folder).arg("lyapunov").args(options).args(["--out", "cut", "--resume"]).assert().code(2);
+    assert!(message(&cut).contains("start afresh without --resume"), "{}", message(&cut));
     flowmap(&folder).arg("lyapunov").args(options).args(["--out", "part", "--resume"]).assert().success();
     for name in ["spectrum.csv", "convergence.csv"] {
         assert_eq!(folder.bytes(&format!("whole/{name}")), folder.bytes(&format!("part/{name}")), "{name}");

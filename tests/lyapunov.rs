@@ -189,6 +189,8 @@ fn what_cannot_be_used_is_refused_with_nothing_written() {
     fs::write(folder.path("bad.safetensors"), "no").unwrap();
     let weights = root().join("data/silero_vad_16k_lstm.safetensors");
     let weights = weights.to_str().unwrap();
+    let inputs = root().join("data/silero_vad_16k_input_400.npy");
+    let inputs = inputs.to_str().unwrap();
     for (options, expected) in [
         (&["--system", "lorenz"][..], "no system is called"),
         (&[], "required"),
@@ -196,6 +198,10 @@ fn what_cannot_be_used_is_refused_with_nothing_written() {
         (&["--system", "henon", "--method", "rk4"], "steps of its own"),
         (&["--system", "lorenz63", "--method", "verlet"], "separable"),
         (&["--system", "lorenz63", "--step", "0"], "forward in time"),
+        (
+            &["--system", "lorenz63", "--step", "1e-300"],
+            "rounding hides what it does; give a --step of 3.3e-12 or more",
+        ),
         (&["--system", "henon", "--gates", "keras"], "--gates is for recurrent nets"),
         (&["--system", "lorenz63", "--exponents", "4"], "ask for 1 to 3"),
         (&["--system", "lorenz63", "--start", "1,2"], "--start has 2 numbers"),
@@ -206,6 +212,7 @@ fn what_cannot_be_used_is_refused_with_nothing_written() {
         (&["--rnn", weights, "--inputs", "none.npy"], "none.npy"),
         (&["--rnn", weights, "--h0", "x.csv"], "the state has 256"),
         (&["--rnn", weights, "--constant-input", "1,2"], "--constant-input has 2 numbers"),
+        (&["--rnn", weights, "--inputs", inputs, "--warmup", "400"], "there are inputs for 400; take fewer"),
         (&["--rnn", weights, "--layer", "1"], "no layer 1"),
         (&["--rnn", weights, "--direction", "backward"], "one direction"),
         (&["--rnn", weights, "--feed-back", "readout"], "readout.weight"),
@@ -218,5 +225,17 @@ fn what_cannot_be_used_is_refused_with_nothing_written() {
     }
     // A start that escapes is a failure of the computation.
     let escaped = ["--system", "henon", "--start", "5,5", "--steps", "100"];
-    flowmap(&folder).arg("lyapunov").args(escaped).assert().code(1);
+    let run = flowmap(&folder).arg("lyapunov").args(escaped).assert().code(1);
+    assert!(message(&run).contains("begin elsewhere or with other parameters"), "{}", message(&run));
+}
+
+#[test]
+fn a_flow_that_nothing_drives_is_autonomous_and_a_driven_one_conditional() {
+    let folder = Folder::new();
+    for (system, expected) in [("lorenz63", "autonomous"), ("duffing", "conditional"), ("henon", "autonomous")] {
+        let options = ["--system", system, "--steps", "200", "--warmup", "10", "--starts", "1", "--json"];
+        let run = flowmap(&folder).arg("lyapunov").args(options).assert().success();
+        let report: Value = serde_json::from_slice(&run.get_output().stdout).unwrap();
+        assert_eq!(report["source"]["exponents"], expected, "{system}");
+    }
 }

@@ -51,6 +51,17 @@ fn a_users_matrix_is_stepped_and_what_explodes_is_told() {
 }
 
 #[test]
+fn an_implicit_step_without_a_solution_does_not_explode() {
+    let folder = Folder::new();
+    let options = ["--system", "lorenz63", "--methods", "implicit-euler", "--steps", "0.1,1", "--out", "out"];
+    let run = flowmap(&folder).arg("stability").args(options).assert().success();
+    let told = message(&run);
+    assert!(told.contains("unsolved") && !told.contains("explodes"), "{told}");
+    assert!(folder.read("out/stability.csv").lines().nth(1).unwrap().ends_with("trajectory,nan"));
+    assert!(folder.read("out/trajectories.svg").contains("end at a step without a solution"));
+}
+
+#[test]
 fn where_nothing_attracts_the_limit_is_that_of_the_trajectory() {
     let folder = Folder::new();
     let rows = rows(&folder, &["--system", "van-der-pol", "--methods", "euler,rk4", "--span", "5"]);

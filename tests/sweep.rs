@@ -26,7 +26,7 @@ fn a_map_is_swept_with_every_file_and_field() {
     assert_eq!((rows.len(), rows[0]), (401, "r,exponent_1,standard_error_1,status_1,failure"));
     // The map escapes above 4: those rows are NaN with a reason, and counted.
     let failed: Vec<&&str> =
-        rows.iter().filter(|row| row.contains(",nan,nan,failed,") && row.contains("blows up")).collect();
+        rows.iter().filter(|row| row.contains(",nan,nan,failed,") && row.contains("beyond all bounds")).collect();
     assert!(!failed.is_empty() && kept["failures"] == failed.len(), "{kept}");
     assert!(failed.iter().all(|row| row.split(',').next().unwrap().parse::<f64>().unwrap() > 4.0));
     let second = 3.449_489_742_783_178;
@@ -106,9 +106,11 @@ fn what_cannot_be_used_is_refused_with_nothing_written() {
         (&[&logistic[..], &["--over", "r=1:2:5", "--show", "y"]].concat(), "no component `y`"),
         (&[&logistic[..], &["--over", "r=1:2:5", "--start", "1,2"]].concat(), "--start has 2 numbers"),
         (&[&logistic[..], &["--over", "r=1:2:5", "--steps", "0"]].concat(), "at least 1"),
+        (&[&logistic[..], &["--over", "r=1:2:5", "--samples", "0"]].concat(), "give --samples of at least 1"),
         (&[&logistic[..], &["--over", "r=1:2:5", "--resume"]].concat(), "checkpoint"),
         (&["--system", "lorenz96", "--over", "n=4:8:5"], "a size or a seed"),
         (&["--system", "lorenz63", "--over", "rho=4:8:5", "--step", "-0.01"], "goes forward in time"),
+        (&["--system", "lorenz63", "--over", "rho=4:8:5", "--step", "1e-300"], "rounding hides what it does"),
         (&["--system", "lorenz63", "--over", "rho=4:8:5", "--section", "q=1"], "no component `q`"),
         (&[&logistic[..], &["--over", "r=1:2:5", "--section", "x=0.5"]].concat(), "steps over planes"),
     ] {
@@ -119,6 +121,8 @@ fn what_cannot_be_used_is_refused_with_nothing_written() {
     // Nothing but failures is a failure of the computation; the table says why.
     let escaped = ["--over", "r=4.1:5:4", "--steps", "100", "--out", "escaped"];
     let run = flowmap(&folder).arg("sweep").args(logistic).args(escaped).assert().code(1);
-    assert!(message(&run).contains("at every value"), "{}", message(&run));
-    assert_eq!(folder.read("escaped/sweep.csv").matches("blows up").count(), 4);
+    let told = message(&run);
+    assert!(told.contains("at every value") && told.contains("begin elsewhere or with other parameters"), "{told}");
+    assert!(!told.contains("integration") && !told.contains("field"), "{told}");
+    assert_eq!(folder.read("escaped/sweep.csv").matches("beyond all bounds").count(), 4);
 }

@@ -2,6 +2,7 @@
 
 use super::Run;
 use super::walk::Position;
+use crate::io::checkpoint::{FRESH, same_settings};
 use crate::io::tensors::{Tensor, TensorData, Tensors};
 use crate::{Error, Real, Result};
 use std::collections::BTreeSet;
@@ -11,7 +12,8 @@ use std::path::Path;
 const KIND: &str = "flowmap-spectrum";
 
 impl<T: Real> Run<'_, T> {
-    /// Everything that [`restore`](Self::restore) needs; `settings` says what was run, in the caller's words.
+    /// Everything that [`restore`](Self::restore) needs; `settings` says what was run, in the caller's words;
+    /// best as a JSON object, of which only what differs is told later.
     ///
     /// # Errors
     /// Never: the shapes are those of the arrays.
@@ -52,18 +54,15 @@ impl<T: Real> Run<'_, T> {
     /// # Errors
     /// If it is of another kind, of other settings, or damaged.
     pub fn restore(&mut self, content: &Tensors, settings: &str, path: &Path) -> Result<()> {
-        let refused = |what: String, remedy: &str| Error::format(path, what, remedy);
-        match content.metadata.get(KIND) {
-            None => {
-                return Err(refused("not the checkpoint of a spectrum".into(), "name the folder of an unfinished run"));
-            }
-            Some(other) if other != settings => {
-                let remedy = "give the same options as then, or start anew without --resume";
-                return Err(refused(format!("it is of a run with other settings: {other}"), remedy));
-            }
-            Some(_) => {}
-        }
-        let damaged = |name: &str| refused(format!("`{name}` is missing or damaged"), "start anew without --resume");
+        let Some(then) = content.metadata.get(KIND) else {
+            return Err(Error::format(
+                path,
+                "not the checkpoint of a spectrum",
+                "name the folder of an unfinished run",
+            ));
+        };
+        same_settings(path, then, settings)?;
+        let damaged = |name: &str| Error::format(path, format!("`{name}` is missing or damaged"), FRESH);
         let get = |name: String, length: Option<usize>| -> Result<Vec<f64>> {
             let tensor = content.named.get(&name).ok_or_else(|| damaged(&name))?.to_f64();
             if length.is_some_and(|length| length != tensor.len()) { Err(damaged(&name)) } else { Ok(tensor) }

@@ -125,11 +125,15 @@ impl BackwardNorms {
             return Horizon { threshold, lag, reached: Reached::Measured };
         }
         let rate = self.rate(last / 2..=last);
-        if rate < 0.0 {
-            let lag = last as f64 + ((level - self.log_norms[last]) / rate).ceil();
-            return Horizon { threshold, lag, reached: Reached::Extrapolated };
-        }
-        Horizon { threshold, lag: f64::INFINITY, reached: Reached::Never }
+        let reached = if rate < 0.0 { Reached::Extrapolated } else { Reached::Never };
+        Horizon { threshold, lag: self.leads_to(threshold, rate), reached }
+    }
+
+    /// The lag at which the norm falls below `threshold` if it goes on from the last lag at a rate, in nats per step;
+    /// infinite if it does not fall.
+    pub fn leads_to(&self, threshold: f64, rate: f64) -> f64 {
+        let last = self.log_norms.len() - 1;
+        if rate < 0.0 { last as f64 + ((threshold.ln() - self.log_norms[last]) / rate).ceil() } else { f64::INFINITY }
     }
 }
 

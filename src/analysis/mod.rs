@@ -50,5 +50,5 @@ pub use product::{SingularValues, singular_values};
 pub use run::{Run, SpectrumOptions};
 pub use spectrum::{Spectrum, Status, TracePoint};
 pub use stepped::{Clock, Drive, Stepped, near};
-pub use suited::suited_step;
+pub use suited::{least_step, suited_step};
 pub use walk::{Frame, Walk};

@@ -5,6 +5,7 @@ use super::spectrum::{Spectrum, Status};
 use super::states::States;
 use super::{Run, SpectrumOptions, Stepped};
 use crate::dynamics::Field;
+use crate::io::checkpoint::{FRESH, same_settings};
 use crate::io::tensors::{Tensor, TensorData, Tensors};
 use crate::solve::{Options, Tableau};
 use crate::{Error, Result};
@@ -178,7 +179,8 @@ impl<F: Fn(f64) -> Result<SweepPoint> + Sync> Sweep<F> {
         &self.points
     }
 
-    /// Everything that [`restore`](Self::restore) needs; `settings` says what was run, in the caller's words.
+    /// Everything that [`restore`](Self::restore) needs; `settings` says what was run, in the caller's words;
+    /// best as a JSON object, of which only what differs is told later.
     ///
     /// # Errors
     /// Never: the shapes are those of the arrays, and reasons are text.
@@ -206,23 +208,11 @@ impl<F: Fn(f64) -> Result<SweepPoint> + Sync> Sweep<F> {
     /// # Errors
     /// If it is of another kind, of other settings, or damaged.
     pub fn restore(&mut self, content: &Tensors, settings: &str, path: &Path) -> Result<()> {
-        match content.metadata.get(KIND) {
-            None => {
-                return Err(Error::format(
-                    path,
-                    "not the checkpoint of a sweep",
-                    "name the folder of an unfinished one",
-                ));
-            }
-            Some(other) if other != settings => {
-                let what = format!("it is of a sweep with other settings: {other}");
-                return Err(Error::format(path, what, "give the same options as then, or start anew without --resume"));
-            }
-            Some(_) => {}
-        }
-        self.points = self
-            .kept(content)
-            .ok_or_else(|| Error::format(path, "an array is missing or damaged", "start anew without --resume"))?;
+        let Some(then) = content.metadata.get(KIND) else {
+            return Err(Error::format(path, "not the checkpoint of a sweep", "name the folder of an unfinished one"));
+        };
+        same_settings(path, then, settings)?;
+        self.points = self.kept(content).ok_or_else(|| Error::format(path, "an array is missing or damaged", FRESH))?;
         Ok(())
     }
 

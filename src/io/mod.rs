@@ -1,6 +1,7 @@
 //! Files in and out, written whole or not at all.
 
 mod atomic;
+pub(crate) mod checkpoint;
 mod folder;
 pub mod json;
 mod matrix;

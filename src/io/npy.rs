@@ -41,13 +41,29 @@ pub fn read_header(path: &Path) -> Result<Header> {
     std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
     let text = bytes.get(offset..offset + length).ok_or_else(|| refused("it ends within its header"))?;
     let header = parse(&String::from_utf8_lossy(text)).ok_or_else(|| refused("its header is damaged"))?;
-    // The item size ends the type's name: `<f4`, `|b1`. Other names (records) say less and are taken at their word.
-    let item = header.dtype.trim_start_matches(|c: char| !c.is_ascii_digit()).parse::<u64>().unwrap_or(0);
+    let Some(item) = item_size(&header.dtype) else { return Ok(header) };
     let needed = header.shape.iter().try_fold(item, |bytes, &extent| bytes.checked_mul(extent as u64));
     let there = std::fs::metadata(path).map_err(failed)?.len().saturating_sub(limit);
     match needed {
-        Some(needed) if needed <= there => Ok(header),
+        Some(needed) if needed == there => Ok(header),
+        Some(needed) if needed < there => {
+            let what = format!("{} bytes follow behind its numbers", there - needed);
+            Err(Error::format(path, what, "write one array, and nothing else, with numpy.save"))
+        }
         _ => Err(refused("it ends before its numbers do")),
+    }
+}
+
+/// Bytes of an item, which end its type's name: `<f4`, `|b1`; text has four a character. Other names (records, objects, times)
+/// say less.
+fn item_size(dtype: &str) -> Option<u64> {
+    let name = dtype.trim_start_matches(['<', '>', '|', '=']);
+    let (kind, size) = name.split_at_checked(1)?;
+    let size = size.parse::<u64>().ok()?;
+    match kind {
+        "f" | "i" | "u" | "c" | "b" | "S" | "V" => Some(size),
+        "U" => size.checked_mul(4),
+        _ => None,
     }
 }
 
@@ -69,7 +85,6 @@ pub fn read(path: &Path) -> Result<Array> {
     let failed = |source| Error::File { path: path.into(), doing: "reading", source, remedy: "check the path" };
     let refused = |what: String| Error::format(path, what, "save it as an array of float32 or float64");
     let bytes = std::fs::read(path).map_err(failed)?;
-    let count: usize = shape.iter().product();
     let (order, kind) = dtype.split_at_checked(1).unwrap_or(("", &dtype));
     let size = kind.get(1..).and_then(|size| size.parse::<usize>().ok()).unwrap_or(0);
     if !["<", ">", "|", "="].contains(&order)
@@ -77,6 +92,7 @@ pub fn read(path: &Path) -> Result<Array> {
     {
         return Err(refused(format!("its numbers are of the type {dtype}")));
     }
+    let count: usize = shape.iter().product();
     let numbers = &bytes[bytes.len() - count * size..];
     let one = |chunk: &[u8]| {
         let mut bits = [0; 8];
@@ -137,6 +153,27 @@ mod tests {
         assert_eq!(shape("(3, 4, 5)").unwrap().shape, [3, 4, 5]);
         assert!(shape("(3, x)").is_none());
         assert!(shape("(-3,)").is_none());
+    }
+
+    #[test]
+    fn a_file_is_as_long_as_its_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        let whole = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/nagisa_char_input.npy")).unwrap();
+        for (bytes, told) in [
+            (whole[..whole.len() - 1].to_vec(), "it ends before its numbers do"),
+            ([&whole[..], b"\n"].concat(), "1 bytes follow behind its numbers"),
+            ([&whole[..], &whole[..]].concat(), "bytes follow behind its numbers; write one array"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            for error in [read(&path).unwrap_err(), read_header(&path).unwrap_err()] {
+                assert!(error.to_string().contains(told), "{error}");
+            }
+        }
+        // What numpy writes of text, dates and objects is told as what it is, not as damaged.
+        for (dtype, size) in [("<U3", Some(12)), ("|S3", Some(3)), ("|b1", Some(1)), ("<M8[ns]", None), ("|O", None)] {
+            assert_eq!(item_size(dtype), size, "{dtype}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 /// Where and why a trajectory ended early.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[error("integration ended at time {time} with step {step:e}: {reason}; {cause}; {}", .cause.advice())]
+#[error("ended at time {} with step {}: {reason}; {cause}; {}", plain(*.time), plain(*.step), .cause.advice())]
 pub struct Failure {
     /// The last time reached.
     pub time: f64,
@@ -52,7 +52,7 @@ pub enum Cause {
     #[error("the field is not finite there")]
     FieldNotFinite,
     /// The state grows beyond all bounds.
-    #[error("the solution blows up")]
+    #[error("the state grows beyond all bounds")]
     BlowUp,
     /// Stability, not accuracy, keeps an explicit method's steps short.
     #[error("the problem is stiff for an explicit method")]
@@ -72,6 +72,9 @@ pub enum Cause {
     /// Many steps of reasonable length.
     #[error("the time span is long for the time scale of the solution")]
     Long,
+    /// A map has more steps to go than are allowed.
+    #[error("there are more steps to go than are allowed")]
+    Allowance,
 }
 
 impl Cause {
@@ -81,13 +84,21 @@ impl Cause {
             Self::FieldNotFinite => {
                 "check the field for division by zero, logarithms and roots, and where it overflows"
             }
-            Self::BlowUp => "end before that time, or bound the field",
+            Self::BlowUp => {
+                "end before that time, or begin elsewhere or with other parameters; of a flow with fixed steps, shorten them"
+            }
             Self::Stiff => "use a stiff method such as kvaerno5",
             Self::Unstable => "shorten the step, or use an implicit or adaptive method",
             Self::Chatter => "let the event stop the trajectory, or give it a state to rest in",
             Self::Rough => "declare the inputs' kinks, describe the jump as an event, or loosen the tolerance",
             Self::Nonlinear => "shorten the step, or let the method choose its own",
             Self::Long => "allow more steps, or loosen the tolerance",
+            Self::Allowance => "allow more, or end before that time",
         }
     }
+}
+
+/// A number without a row of zeros.
+fn plain(x: f64) -> String {
+    if x == 0.0 || (1e-4..1e16).contains(&x.abs()) { x.to_string() } else { format!("{x:e}") }
 }

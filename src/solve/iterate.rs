@@ -40,7 +40,7 @@ pub fn iterate<T: Real, C: Component<T> + ?Sized>(
         'rows: for row in problem.row_ptr[s]..problem.row_ptr[s + 1] {
             while step < problem.times[row] {
                 let ended = if report.accepted == max_steps {
-                    Some((Reason::TooManySteps, Cause::Long))
+                    Some((Reason::TooManySteps, Cause::Allowance))
                 } else {
                     report.accepted += 1;
                     walker.step(step, &mut state);

@@ -1,6 +1,7 @@
 //! A training state as a file, `checkpoint.safetensors`, from which a run goes on to the same bits.
 
 use super::{Best, FitConfig, LogRow, Phase, Run, TrainState, Trainer};
+use crate::io::checkpoint::{self, FRESH};
 use crate::io::tensors::{self, Tensor, TensorData, Tensors};
 use crate::nn::AdamW;
 use crate::series::Panel;
@@ -11,7 +12,6 @@ use std::path::Path;
 /// Of the layout of the file, and of what training does with it.
 const VERSION: u32 = 2;
 const HEADER: &str = "flowmap_checkpoint";
-const FRESH: &str = "start afresh without --resume";
 
 const VALUES: &str = "values";
 const AVERAGE: &str = "average";
@@ -76,28 +76,10 @@ impl Fingerprint {
         Ok(Self { settings: config.to_toml()?, data: format!("{:016x}", hash.0) })
     }
 
-    /// Settings in which two differ, as `training.rate`; not all if there are many.
-    fn differences(&self, other: &Self) -> Vec<String> {
-        fn compare(a: &toml::Value, b: &toml::Value, name: String, found: &mut Vec<String>) {
-            match (a, b) {
-                (toml::Value::Table(a), toml::Value::Table(b)) => {
-                    let nothing = toml::Value::Boolean(false);
-                    let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-                    for key in keys {
-                        let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-                        let [a, b] = [a, b].map(|table| table.get(key).unwrap_or(&nothing));
-                        compare(a, b, name, found);
-                    }
-                }
-                _ if a != b && found.len() < 5 => found.push(name),
-                _ => {}
-            }
-        }
-        let tables = [self, other].map(|print| print.settings.parse::<toml::Table>().unwrap_or_default());
-        let [a, b] = tables.map(toml::Value::Table);
-        let mut found = Vec::new();
-        compare(&a, &b, String::new(), &mut found);
-        found
+    /// The settings as JSON.
+    fn json(&self) -> String {
+        let table = self.settings.parse::<toml::Table>().unwrap_or_default();
+        serde_json::to_value(table).unwrap_or_default().to_string()
     }
 }
 
@@ -163,15 +145,9 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::File`] if there is no such file; [`Error::Format`] if it is damaged, or of a run with other data or
-    /// settings; the message names what differs.
+    /// settings; the message tells what differs.
     pub fn load(path: &Path, run: &Run) -> Result<Self> {
-        if !path.exists() {
-            return Err(Error::format(path, "there is no checkpoint to resume from", FRESH));
-        }
-        let content = tensors::read(path).map_err(|error| match error {
-            Error::Format { path, what, .. } => Error::Format { path, what, remedy: FRESH.into() },
-            other => other,
-        })?;
+        let content = checkpoint::read(path)?;
         let header = content.metadata.get(HEADER);
         let header = header.ok_or_else(|| Error::format(path, "it holds no training state", FRESH))?;
         let header: Header = serde_json::from_str(header)
@@ -183,12 +159,10 @@ impl Checkpoint {
         let now = Fingerprint::of(run)?;
         if header.fingerprint.data != now.data {
             let what = "it was made from other data";
-            return Err(Error::format(path, what, "give the same data, or start afresh without --resume"));
+            return Err(Error::format(path, what, format!("give the same data, or {FRESH}")));
         }
         if header.fingerprint.settings != now.settings {
-            let names = header.fingerprint.differences(&now).join(", ");
-            let what = format!("it was made with other settings ({names})");
-            return Err(Error::format(path, what, "give the same options, or start afresh without --resume"));
+            checkpoint::same_settings(path, &header.fingerprint.json(), &now.json())?;
         }
         let parsed = parse(&content, header, &run.trainer()?, run.config());
         parsed.ok_or_else(|| Error::format(path, "its numbers are not those of this run", FRESH))

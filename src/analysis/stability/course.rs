@@ -10,6 +10,8 @@ use nalgebra::DVector;
 
 /// Steps between looks at whether the state is still finite.
 const AT_ONCE: u64 = 256;
+/// A state this many times larger than the start is on its way to infinity.
+const HUGE: f64 = 1e6;
 /// Times that a trajectory is compared with the accurate one at.
 const MOST_LOOKS: u64 = 1000;
 
@@ -123,7 +125,18 @@ pub fn follow(
     })
 }
 
-/// The state after `count` steps of a method; none if it is not finite.
+/// Where a trajectory ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// At a state.
+    At(Vec<f64>),
+    /// It grew beyond all numbers.
+    Exploded,
+    /// At a step of an implicit method whose equations have no solution that Newton's method finds.
+    Unsolved,
+}
+
+/// The state after `count` steps of a method.
 ///
 /// # Errors
 /// If the method cannot step the field.
@@ -134,12 +147,20 @@ pub fn arrive(
     course: Course,
     step: f64,
     count: u64,
-) -> Result<Option<Vec<f64>>> {
+) -> Result<End> {
     along(field, params, (method, step), course, |states| {
-        while states.step() < count && states.lost().is_none() {
-            states.advance(AT_ONCE.min(count - states.step()));
+        // A state that is lost at once, from one of usual size, was not found.
+        let (at_once, mut last) = if method.is_implicit() { (1, size(course.start)) } else { (AT_ONCE, f64::INFINITY) };
+        while states.step() < count {
+            states.advance(at_once.min(count - states.step()));
+            if states.lost().is_some() {
+                return if last > HUGE * (1.0 + size(course.start)) { End::Exploded } else { End::Unsolved };
+            }
+            if method.is_implicit() {
+                last = size(states.state());
+            }
         }
-        states.lost().is_none().then(|| states.state().to_vec())
+        End::At(states.state().to_vec())
     })
 }
 
@@ -155,9 +176,12 @@ pub fn arrive_linear(
     course: Course,
     step: f64,
     mut count: u64,
-) -> Result<Option<Vec<f64>>> {
+) -> Result<End> {
     let map = step_map(field, method, step)?;
     let mut power = jacobian_at(&*map, params, &vec![0.0; course.start.len()], course.time);
+    if method.is_implicit() && power.iter().any(|x| !x.is_finite()) {
+        return Ok(End::Unsolved);
+    }
     let mut state = DVector::from_column_slice(course.start);
     while count > 0 {
         if count % 2 == 1 {
@@ -166,7 +190,12 @@ pub fn arrive_linear(
         power = &power * &power;
         count /= 2;
     }
-    Ok(state.iter().all(|x| x.is_finite()).then(|| state.as_slice().to_vec()))
+    let is_finite = state.iter().all(|x| x.is_finite());
+    Ok(if is_finite { End::At(state.as_slice().to_vec()) } else { End::Exploded })
+}
+
+fn size(state: &[f64]) -> f64 {
+    state.iter().fold(0.0, |most: f64, x| most.max(x.abs()))
 }
 
 /// What becomes of a course by steps of a method.

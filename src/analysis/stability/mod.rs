@@ -11,7 +11,7 @@ mod predicted;
 #[cfg(test)]
 mod tests;
 
-pub use course::{Course, accurate, arrive, arrive_linear, course_limit, follow};
+pub use course::{Course, End, accurate, arrive, arrive_linear, course_limit, follow};
 pub use measured::{Around, measured_limit};
 pub use predicted::{growth, predicted_limit};
 

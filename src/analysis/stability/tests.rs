@@ -249,12 +249,42 @@ fn a_linear_trajectory_arrives_where_its_steps_lead() {
     let course = Course { start: &[1.0, -0.5], time: 0.0, span: 0.0, tolerance: &[] };
     for (method, count) in [(&EULER, 1), (&RK4, 1000), (&IMPLICIT_EULER, 777)] {
         let followed = follow(field, &params, method, course, 0.01, count).unwrap();
-        let stepped = arrive(field, &params, method, course, 0.01, count as u64).unwrap().unwrap();
-        let leapt = arrive_linear(field, &params, method, course, 0.01, count as u64).unwrap().unwrap();
+        let at = |end: crate::Result<End>| match end.unwrap() {
+            End::At(state) => state,
+            lost => panic!("{}: {lost:?}", method.name),
+        };
+        let stepped = at(arrive(field, &params, method, course, 0.01, count as u64));
+        let leapt = at(arrive_linear(field, &params, method, course, 0.01, count as u64));
         assert_eq!(stepped, followed[followed.len() - 2..]);
         assert!(stepped.iter().zip(&leapt).all(|(a, b)| (a - b).abs() < 1e-12), "{stepped:?} {leapt:?}");
     }
     let growing = [0.3, 2.0, -2.0, 0.1];
-    assert_eq!(arrive(field, &growing, &EULER, course, 1.0, 5000).unwrap(), None);
-    assert_eq!(arrive_linear(field, &growing, &EULER, course, 1.0, 1 << 60).unwrap(), None);
+    assert_eq!(arrive(field, &growing, &EULER, course, 1.0, 5000).unwrap(), End::Exploded);
+    assert_eq!(arrive_linear(field, &growing, &EULER, course, 1.0, 1 << 60).unwrap(), End::Exploded);
+    assert_eq!(arrive(field, &growing, &IMPLICIT_EULER, course, 0.1, 50_000).unwrap(), End::Exploded);
+    // 1 − h a = 0: the step's matrix is singular.
+    let singular = [1.0, 0.0, 0.0, 1.0];
+    assert_eq!(arrive(field, &singular, &IMPLICIT_EULER, course, 1.0, 3).unwrap(), End::Unsolved);
+    assert_eq!(arrive_linear(field, &singular, &IMPLICIT_EULER, course, 1.0, 3).unwrap(), End::Unsolved);
+}
+
+/// Its flow from 1 is 1 / (1 − t).
+struct Square;
+impl SmallField<1, 0> for Square {
+    fn rhs<S: Scalar>(&self, _t: S, [y]: [S; 1], _: [S; 0]) -> [S; 1] {
+        [y * y]
+    }
+}
+
+#[test]
+fn an_implicit_step_without_a_solution_is_no_explosion() {
+    let square = Lift::<_, 1, 0>(Square);
+    let field = Field::with_time(&square).unwrap();
+    let course = Course { start: &[1.0], time: 0.0, span: 0.0, tolerance: &[] };
+    let end = |method, step, count| arrive(field, &[], method, course, step, count).unwrap();
+    // z = 1 + h z² has a real solution up to h = 1/4, (1 − √(1 − 4h)) / 2h.
+    let End::At(state) = end(&IMPLICIT_EULER, 0.2, 1) else { panic!("a step with a solution") };
+    assert!((state[0] - (1.0 - 0.2f64.sqrt()) / 0.4).abs() < 1e-12, "{state:?}");
+    assert_eq!(end(&IMPLICIT_EULER, 0.3, 1), End::Unsolved);
+    assert_eq!(end(&EULER, 0.3, 50), End::Exploded);
 }

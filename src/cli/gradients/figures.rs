@@ -23,7 +23,7 @@ pub fn write(folder: &OutputFolder, report: &Report) -> Result<()> {
         let of = if both { format!("{}: ", part.direction()) } else { String::new() };
         remarks.push(match part.horizon_kind {
             Reached::Measured => format!("{of}horizon {} steps", short(part.horizon)),
-            Reached::Extrapolated => format!("{of}horizon some {} steps", short(part.horizon)),
+            Reached::Extrapolated => format!("{of}horizon some {} steps, extrapolated", short(part.horizon)),
             Reached::Never => format!("{of}no horizon"),
         });
         remarks.push(format!("{of}measured rate {:.4}", part.measured_rate));
@@ -75,13 +75,32 @@ fn panels(part: &Part, both: bool) -> Vec<LinesPanel> {
         let name = if i == 0 { "largest singular value".into() } else { format!("singular value {}", i + 1) };
         Line::solid(name, lags.clone(), (0..part.products.len()).map(shown).collect())
     };
+    let lines: Vec<Line> = chosen(part.state_dimension).into_iter().map(value).collect();
+    let shown = seen(&lines, part.precision_threshold.log10());
+    let cut = if shown.is_some() {
+        format!(", down to {:.0e} of the largest", part.precision_threshold)
+    } else {
+        String::new()
+    };
     let singular = LinesPanel {
         x,
-        y: format!("log10 of singular values of the product{of}"),
-        lines: chosen(part.state_dimension).into_iter().map(value).collect(),
+        y: format!("log10 of singular values of the product{of}{cut}"),
+        shown,
+        lines,
         ..LinesPanel::default()
     };
     vec![norms, singular]
+}
+
+/// What the axis shows where some line falls so far that nothing else could be read: down to what rounding leaves beside the
+/// first.
+fn seen(lines: &[Line], depth: f64) -> Option<[f64; 2]> {
+    let finite = |line: &Line| line.y.iter().copied().filter(|y| y.is_finite()).collect::<Vec<f64>>();
+    let least = |values: Vec<f64>| values.into_iter().reduce(f64::min);
+    let floor = least(finite(lines.first()?))? + depth;
+    let all: Vec<f64> = lines.iter().flat_map(finite).collect();
+    let most = all.iter().copied().fold(floor, f64::max);
+    (least(all)? < floor).then_some([floor, most])
 }
 
 /// Which of so many singular values are drawn.

@@ -57,7 +57,7 @@ impl Measurement for Measured<'_> {
         let warmup = args.warmup.unwrap_or(subject.usual.warmup);
         let span = args.steps.or(system.length().map(|length| length.saturating_sub(warmup)));
         let options = BackwardOptions {
-            lags: args.lags.unwrap_or(span.map_or(LAGS, |span| (span * 3 / 4).clamp(1, LAGS))),
+            lags: args.lags.unwrap_or(span.map_or(LAGS, |span| (span.saturating_mul(3) / 4).clamp(1, LAGS))),
             warmup,
             steps: args.steps,
             ends: args.ends,

@@ -68,6 +68,9 @@ pub struct Part {
     #[serde(with = "json::number")]
     pub horizon: f64,
     pub horizon_kind: Reached,
+    /// Where it is extrapolated: what the leading exponent says of it, in steps.
+    #[serde(with = "json::number")]
+    pub horizon_by_exponent: Option<f64>,
     #[serde(with = "json::number")]
     pub horizon_time: f64,
     pub precision: &'static str,
@@ -76,6 +79,8 @@ pub struct Part {
     #[serde(with = "json::number")]
     pub precision_horizon: f64,
     pub precision_horizon_kind: Reached,
+    #[serde(with = "json::number")]
+    pub precision_horizon_by_exponent: Option<f64>,
     pub warmup: u64,
     pub steps: u64,
     pub starts: usize,
@@ -106,6 +111,11 @@ impl Part {
         let missing = fading.products.is_empty().then(|| {
             format!("the state has {dim} dimensions; singular values are measured of up to {MOST_DIMENSIONS}")
         });
+        let by_exponent = |horizon: &Horizon| {
+            let rate = fading.predicted * duration;
+            (horizon.reached == Reached::Extrapolated).then(|| norms.leads_to(horizon.threshold, rate))
+        };
+        let (horizon_by_exponent, precision_by_exponent) = (by_exponent(&horizon), by_exponent(&precision));
         let min = |values: &SingularValues| values.logs.last().copied().unwrap_or(f64::NAN);
         Self {
             source: subject.source.clone(),
@@ -129,11 +139,13 @@ impl Part {
             threshold,
             horizon: horizon.lag,
             horizon_kind: horizon.reached,
+            horizon_by_exponent,
             horizon_time: horizon.lag * duration,
             precision: T::NAME,
             precision_threshold: precision.threshold,
             precision_horizon: precision.lag,
             precision_horizon_kind: precision.reached,
+            precision_horizon_by_exponent: precision_by_exponent,
             warmup: options.warmup,
             steps,
             starts: subject.starts.len(),
@@ -234,8 +246,13 @@ impl Report {
             line("rate", format!("{} {} over lags {from} to {to}", short(part.measured_rate), part.unit));
             let (predicted, error) = (short(part.predicted_rate), part.predicted_error);
             line("predicted", format!("{predicted} ± {error:.1e} by the leading exponent of the same steps"));
-            for horizon in [part.horizon(), part.precision_horizon()] {
-                line("horizon", format!("{} of the norm at lag 0: {}", short(horizon.threshold), reach(&horizon)));
+            let last = part.lags.len();
+            for (horizon, by_exponent) in [
+                (part.horizon(), part.horizon_by_exponent),
+                (part.precision_horizon(), part.precision_horizon_by_exponent),
+            ] {
+                let reach = reach(&horizon, last, by_exponent);
+                line("horizon", format!("{} of the norm at lag 0: {reach}", short(horizon.threshold)));
             }
             if let Some(last) = part.products.last() {
                 let (rank, of) = (short(last.effective_rank()), part.state_dimension);
@@ -250,11 +267,18 @@ impl Report {
     }
 }
 
-/// A horizon in words.
-fn reach(horizon: &Horizon) -> String {
+/// A horizon in words, with the last lag and what the leading exponent says.
+fn reach(horizon: &Horizon, last: usize, by_exponent: Option<f64>) -> String {
     match horizon.reached {
         Reached::Measured => format!("{} steps", short(horizon.lag)),
-        Reached::Extrapolated => format!("{} steps, extrapolated", short(horizon.lag)),
+        Reached::Extrapolated => {
+            let other = match by_exponent {
+                Some(lag) if lag.is_finite() => format!("{} steps", short(lag)),
+                _ => "never".into(),
+            };
+            let from = format!("extrapolated from lags {} to {last}", last / 2);
+            format!("{} steps, {from}; by the leading exponent {other}", short(horizon.lag))
+        }
         Reached::Never => "never, the norm does not fall".into(),
     }
 }

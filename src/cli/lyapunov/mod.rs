@@ -10,7 +10,7 @@ use super::shared::sources::{Measurement, Subject, measure};
 use super::shared::{Console, interrupt, with_out};
 use crate::analysis::audit::{self, Check, SumRule};
 use crate::analysis::{Frame, Run, Spectrum, SpectrumOptions};
-use crate::io::{OutputFolder, json, tensors};
+use crate::io::{OutputFolder, checkpoint, json};
 use crate::{Real, Result};
 use report::Report;
 use serde_json::json;
@@ -46,15 +46,18 @@ fn finish<T: Real>(mut subject: Subject<T>, args: &LyapunovArgs, common: &Common
     let seed = common.seed.unwrap_or(0);
     let options = options(&subject, args, seed);
     let settings = json!({
-        "source": subject.source, "options": format!("{options:?}"), "clock": format!("{:?}", subject.stepped.clock),
-        "numbers": subject.stepped.fingerprint(&subject.starts), "precision": T::NAME,
+        "source": subject.source, "exponents": options.exponents, "warmup": options.warmup, "steps": options.steps,
+        "qr-every": options.qr_every, "frame": format!("{:?}", options.frame), "seed": options.seed,
+        "zeros": options.zeros, "target-error": options.target_error,
+        "clock": format!("{:?}", subject.stepped.clock), "precision": T::NAME,
+        "fingerprint of numbers": format!("{:x}", subject.stepped.fingerprint(&subject.starts)),
     })
     .to_string();
     let mut run = Run::new(subject.stepped, &subject.starts, options)?;
     let out = common.out.clone().unwrap_or_else(|| "out/lyapunov".into());
     if args.resume {
         let path = out.join(CHECKPOINT);
-        run.restore(&tensors::read(&path)?, &settings, &path)?;
+        run.restore(&checkpoint::read(&path)?, &settings, &path)?;
     }
     let folder = OutputFolder::create(&out, &FILES, 1 << 20)?;
     if args.resume {
@@ -90,8 +93,8 @@ fn finish<T: Real>(mut subject: Subject<T>, args: &LyapunovArgs, common: &Common
 fn options<T: Real>(subject: &Subject<T>, args: &LyapunovArgs, seed: u64) -> SpectrumOptions {
     let usual = &subject.usual;
     let warmup = args.warmup.unwrap_or(usual.warmup);
-    // A sequence of inputs is used to its end.
-    let rest = subject.stepped.length().map(|length| length.saturating_sub(warmup));
+    // A sequence of inputs is used to its end; one that the warm-up uses up is then told to be too short.
+    let rest = subject.stepped.length().map(|length| length.saturating_sub(warmup).max(1));
     SpectrumOptions {
         exponents: args.exponents.or(usual.exponents),
         warmup,

@@ -104,6 +104,7 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
         let what = format!("{} rows of {} components are too many", times.len(), instance.dim());
         return Err(Error::config(what, "ask for fewer times"));
     }
+    way.check(start_time, &times, &args.solver)?;
     let plane = named::plane(&args.cut, &instance)?;
     let span = [times.first(), times.last()].map(|time| time.copied().unwrap_or(start_time));
     if plane.is_some() && span[0] >= span[1] {
@@ -209,7 +210,7 @@ fn times(args: &SimulateArgs, instance: &Instance) -> Result<Vec<f64>> {
     };
     match times.first() {
         Some(first) if *first < from => {
-            let what = format!("time {first} lies before the start at {from}");
+            let what = format!("time {} lies before the start at {}", short(*first), short(from));
             Err(Error::config(what, "ask for later times, or give an earlier --start-time"))
         }
         _ => Ok(times),
@@ -242,6 +243,9 @@ impl Way {
                 let what = format!("{option} is given, but {name} is a {kind}, which is iterated and not integrated");
                 return Err(Error::config(what, "leave it out"));
             }
+            if args.max_steps == Some(0) {
+                return Err(Error::config("--max-steps is 0", "allow at least one step"));
+            }
             return Ok(Self::Iterate { max_steps: args.max_steps.unwrap_or(MOST_FIXED), step: instance.step });
         }
         let (rtol, atol) = (args.rtol.unwrap_or(USUAL_RTOL), args.atol.unwrap_or(USUAL_ATOL));
@@ -261,13 +265,33 @@ impl Way {
         Ok(Self::Integrate { options, spec })
     }
 
+    /// # Errors
+    /// If it takes more steps than are usual, and nobody said how many may be taken.
+    fn check(&self, start: f64, times: &[f64], args: &SolverArgs) -> Result<()> {
+        let (most, step) = match self {
+            Self::Iterate { max_steps, step } => (*max_steps, *step),
+            Self::Integrate { spec: SolverSpec { step: Some(step), max_steps, .. }, .. } => (*max_steps, *step),
+            Self::Integrate { .. } | Self::Independently { .. } => return Ok(()),
+        };
+        let count = times.last().map_or(0.0, |last| (last - start) / step);
+        if args.max_steps.is_some() || count <= most as f64 {
+            return Ok(());
+        }
+        let what = format!("{} steps of {} are more than {most}", short(count), short(step));
+        Err(Error::config(what, "ask for earlier times or longer steps, or allow more by --max-steps"))
+    }
+
     fn follow(&self, instance: &Instance, problem: &Problem<f64>) -> Result<Solution<f64>> {
         match self {
             Self::Iterate { max_steps, step } => {
                 let in_steps = |times: &[f64]| times.iter().map(|t| steps_of(*t, *step)).collect::<Result<Vec<f64>>>();
                 let (start_times, times) = (in_steps(problem.start_times)?, in_steps(problem.times)?);
                 let problem = Problem { start_times: &start_times, times: &times, ..*problem };
-                solve::iterate(&*instance.component, &instance.params, &problem, *max_steps)
+                let mut solution = solve::iterate(&*instance.component, &instance.params, &problem, *max_steps)?;
+                for failure in solution.reports.iter_mut().filter_map(|report| report.failure.as_mut()) {
+                    (failure.time, failure.step) = (failure.time * step, *step);
+                }
+                Ok(solution)
             }
             Self::Integrate { options, .. } => solve::solve(instance.field()?, &instance.params, problem, options),
             Self::Independently { method, rtol, atol } => {

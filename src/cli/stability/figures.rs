@@ -121,11 +121,13 @@ fn trajectories(subject: &Subject, methods: &[&'static Tableau], steps: &[f64], 
         };
         panels.push(drawing.panel(method.name, "energy", &values));
     }
-    let exploded = rows.iter().filter(|row| !row.final_norm.is_finite()).count();
+    let exploded = rows.iter().filter(|row| row.final_norm.is_infinite()).count();
+    let unsolved = rows.iter().filter(|row| row.final_norm.is_nan()).count();
     let cut = steps.iter().any(|step| subject.span / step > MOST_STEPS + 1.0);
     let long = steps.iter().filter(|step| **step > subject.span).count();
     let remarks = [
         (exploded > 0).then(|| format!("{exploded} of {} trajectories explode", rows.len())),
+        (unsolved > 0).then(|| format!("{unsolved} end at a step without a solution")),
         (long > 0).then(|| "longer steps are not drawn".into()),
         cut.then(|| format!("at most {MOST_STEPS} steps drawn")),
     ];

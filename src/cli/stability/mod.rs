@@ -8,7 +8,7 @@ mod subject;
 
 use super::args::{Common, StabilityArgs};
 use super::shared::{Console, named, short};
-use crate::analysis::stability::{arrive, arrive_linear, growth, spectral_radius, step_map};
+use crate::analysis::stability::{End, arrive, arrive_linear, growth, spectral_radius, step_map};
 use crate::io::{LARGEST_VALUE, OutputFolder};
 use crate::solve::Tableau;
 use crate::{Error, Result};
@@ -188,6 +188,10 @@ fn row(method: &'static Tableau, limits: &Limits, step: f64, subject: &Subject) 
         measured_limit: limits.measured * unit,
         limit_at_least: limits.at_least,
         limit_kind: limits.kind,
-        final_norm: end.map_or(f64::INFINITY, distance),
+        final_norm: match end {
+            End::At(state) => distance(state),
+            End::Exploded => f64::INFINITY,
+            End::Unsolved => f64::NAN,
+        },
     })
 }

@@ -28,6 +28,7 @@ pub struct Row {
     /// Whether longer steps than the measured limit were not tried.
     pub limit_at_least: bool,
     pub limit_kind: &'static str,
+    /// Infinite if the trajectory exploded, NaN if the equations of a step had no solution.
     #[serde(with = "json::number")]
     pub final_norm: f64,
 }
@@ -177,9 +178,14 @@ pub fn say(console: &Console, subject: &Subject, rows: &[Row], steps: usize, out
         grid("spectral radius of a step at rest, stable below 1", &|row| short(row.spectral_radius));
     }
     let from = if subject.rest.points.is_empty() { "zero" } else { "rest" };
-    grid(&format!("distance from {from} at the end of the trajectory"), &|row| {
-        if row.final_norm.is_finite() { short(row.final_norm) } else { "explodes".into() }
+    grid(&format!("distance from {from} at the end of the trajectory"), &|row| match row.final_norm {
+        norm if norm.is_nan() => "unsolved".into(),
+        norm if norm.is_infinite() => "explodes".into(),
+        norm => short(norm),
     });
+    if rows.iter().any(|row| row.final_norm.is_nan()) {
+        console.say("unsolved: the equations of a step have no solution that is found from the state before it");
+    }
     if rows.iter().any(|row| row.limit_kind == "trajectory") {
         let what = "largest step that stays within 0.1 standard deviations of the accurate trajectory";
         console.say(format_args!(

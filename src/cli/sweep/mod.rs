@@ -10,7 +10,7 @@ use super::shared::{Console, named, short, with_out};
 use crate::analysis::sweep::{Cut, Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
 use crate::analysis::{Run, SpectrumOptions};
 use crate::dynamics::systems::{Instance, Kind};
-use crate::io::{OutputFolder, json, tensors};
+use crate::io::{OutputFolder, checkpoint, json};
 use crate::plot::{SweepFigure, sweep_figure};
 use crate::series::grid::spread;
 use crate::solve;
@@ -77,6 +77,9 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     if args.steps == 0 {
         return Err(Error::config("no step is counted", "give --steps of at least 1"));
     }
+    if args.samples == 0 {
+        return Err(Error::config("no sample is taken", "give --samples of at least 1"));
+    }
     // What no value could be measured with is told before any is.
     Run::new(&stepped, std::slice::from_ref(&start), options.spectrum.clone())?;
     if count.saturating_mul(exponents.saturating_mul(3).saturating_add(args.samples)) > MOST_CELLS {
@@ -90,9 +93,10 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     source["parameters"] =
         others.map(|(p, &value)| (p.name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into();
     let settings = json!({
-        "source": source, "options": format!("{options:?}"), "over": [json!(parameter), json!(from), json!(to), json!(count)],
-        "clock": format!("{:?}", stepped.clock),
-        "section": format!("{plane:?}"),
+        "source": source, "over": json!({"parameter": parameter, "from": from, "to": to, "count": count}),
+        "exponents": exponents, "warmup": options.spectrum.warmup, "steps": options.spectrum.steps,
+        "seed": options.spectrum.seed, "samples": options.samples, "show": first.labels[options.component],
+        "clock": format!("{:?}", stepped.clock), "section": format!("{plane:?}"),
     })
     .to_string();
     let mut sweep = Sweep::new(values, exponents, |value| {
@@ -107,7 +111,7 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     let out = common.out.clone().unwrap_or_else(|| "out/sweep".into());
     if args.resume {
         let path = out.join(CHECKPOINT);
-        sweep.restore(&tensors::read(&path)?, &settings, &path)?;
+        sweep.restore(&checkpoint::read(&path)?, &settings, &path)?;
     }
     let folder = OutputFolder::create(&out, &FILES, 1 << 20)?;
     if args.resume {

@@ -76,7 +76,7 @@ fn other_data_other_settings_and_damage_are_refused_with_what_differs() {
     let state = first.trainer().unwrap().begin();
     Checkpoint::save(&path, &Fingerprint::of(&first).unwrap(), &state, 0.0).unwrap();
     refused(&run(21, 3), "other data");
-    refused(&run(20, 4), "other settings (training.epochs)");
+    refused(&run(20, 4), "other settings (training.epochs: 3 then, 4 now)");
     let whole = std::fs::read(&path).unwrap();
     for length in (0..whole.len()).step_by(7) {
         std::fs::write(&path, &whole[..length]).unwrap();

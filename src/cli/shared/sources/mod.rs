@@ -70,6 +70,16 @@ pub fn forward(step: Option<f64>) -> Result<()> {
     }
 }
 
+/// # Errors
+/// If rounding hides what a step does, because it is shorter than the least.
+fn seen(step: f64, least: f64) -> Result<()> {
+    if step.abs() >= least {
+        return Ok(());
+    }
+    let what = format!("a step of {step:e} is so short that rounding hides what it does");
+    Err(Error::config(what, format!("give a --step of {least:.1e} or more")))
+}
+
 /// Builds the source that is asked for and measures it.
 ///
 /// # Errors

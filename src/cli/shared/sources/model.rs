@@ -1,9 +1,9 @@
 //! Fitted models.
 
-use super::{Measurement, Subject, Usual};
+use super::{Measurement, Subject, Usual, seen};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::stability::step_map;
-use crate::analysis::{Stepped, near, suited_step};
+use crate::analysis::{Stepped, least_step, near, suited_step};
 use crate::cli::args::{Common, SourceArgs};
 use crate::cli::shared::named;
 use crate::models::Fitted;
@@ -38,6 +38,7 @@ pub fn measure<M: Measurement>(folder: &Path, args: &SourceArgs, common: &Common
         Some(step) => step / unit,
         None => suited_step(field, params, &start, anchor.time, fitted.span)?,
     };
+    seen(step * unit, least_step(field, params, &start, anchor.time) * unit)?;
     let map = step_map(field, method, step)?;
     // The model's time is that of the file in a unit of its own; exponents are told in the file's.
     let mut stepped = Stepped::timed(&*map, params, step);

@@ -1,9 +1,10 @@
 //! Named systems.
 
-use super::{Measurement, Subject, Usual};
+use super::{Measurement, Subject, Usual, seen};
 use crate::analysis::audit::{self, SumRule};
+use crate::analysis::rest::Resting;
 use crate::analysis::stability::step_map;
-use crate::analysis::{Stepped, near};
+use crate::analysis::{Stepped, least_step, near};
 use crate::cli::args::{Common, SourceArgs};
 use crate::cli::shared::named;
 use crate::dynamics::systems::{Instance, Kind};
@@ -61,6 +62,7 @@ impl<'a> SystemSteps<'a> {
             (Kind::Flow, None) => {
                 let method = named::method(method.unwrap_or("rk4"), name, instance.separable)?;
                 let (step, field) = (step.unwrap_or(system.measure.step), instance.field()?);
+                seen(step, least_step(field, &instance.params, &instance.start, 0.0))?;
                 let map = Map::Made(step_map(field, method, step)?);
                 Ok(Self { map, params: &instance.params, step, method: method.name, field: Some(field) })
             }
@@ -106,12 +108,15 @@ fn with<M: Measurement>(
     let cost = 1 + stepped.map.slab_len() as u64;
     let checked = SEPARATION_STEPS.min(SEPARATION_WORK / cost).max(2000);
     let warmup = in_steps(measure.warmup);
+    // Most fields take time, and few change with it.
+    let driven = stepping.field.map(|field| Resting::flow(field, &instance.params, 0.0)).transpose()?;
+    let driven = driven.is_some_and(|field| field.changes_with_time(&start));
     let usual_exponents = Some(measure.exponents).filter(|&m| m > 0 && m < stepped.dim());
     with.measure(Subject {
         stepped,
         source: json!({
             "kind": system.kind.name(), "name": system.name, "parameters": parameters, "method": stepping.method,
-            "exponents": if system.kind == Kind::Flow && stepped.takes_time() { "conditional" } else { "autonomous" }, "start": start,
+            "exponents": if driven { "conditional" } else { "autonomous" }, "start": start,
         }),
         title: format!("{}: {}", system.name, system.title),
         per_time: system.kind != Kind::Map,
