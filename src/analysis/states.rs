@@ -67,7 +67,7 @@ impl<'a, T: Real> States<'a, T> {
 
     /// Takes `steps` steps. Cost: an evaluation each.
     pub fn advance(&mut self, steps: u64) {
-        if let Some(offer) = self.system.map.strider() {
+        if let Some(offer) = self.system.map.strider().filter(|_| self.system.width() == 0) {
             let clock = (self.system.clock.start, self.system.clock.step);
             let state = &mut self.arguments[..self.next.len()];
             let going = Going { starts: 1, first: self.step, steps, clock, state, frame: &mut [] };
@@ -78,6 +78,35 @@ impl<'a, T: Real> States<'a, T> {
         for _ in 0..steps {
             self.look();
             self.go();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{Frame, Walk};
+    use crate::dynamics::systems::{Settings, system};
+    use crate::solve::{RK4, StepMap};
+
+    #[test]
+    fn many_steps_at_once_have_the_bits_of_one_after_another_and_of_a_walk_with_tangents() {
+        for name in ["lorenz63", "duffing", "lorenz96"] {
+            let instance = system(name).unwrap().build(&Settings::default()).unwrap();
+            let map = StepMap::new(instance.field().unwrap(), &RK4, 0.01).unwrap();
+            let stepped = Stepped::timed(&map, &instance.params, 0.01);
+            let [mut at_once, mut singly] = [0, 1].map(|_| States::new(&stepped, 0, 0, &instance.start));
+            at_once.advance(90);
+            for _ in 0..90 {
+                singly.look();
+                singly.go();
+            }
+            let starts = [instance.start.clone()];
+            let mut walk = Walk::new(&stepped, &starts, 0, 2, Frame::Random, 1).unwrap();
+            walk.advance(90);
+            assert_eq!(at_once.state(), singly.state(), "{name}");
+            assert_eq!(at_once.state(), walk.state().data, "{name}");
+            assert_eq!(at_once.step(), 90);
         }
     }
 }

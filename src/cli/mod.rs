@@ -2,8 +2,8 @@
 //!
 //! Results go to files under `--out`, progress and messages to stderr, and with `--json` one JSON object to stdout.
 //!
-//! A command is a file, or a folder of its name: there `mod` runs it, `report` says it in JSON and words, and `tables` and
-//! `figures` write its files. What several commands use is in `shared`, the options of all are in `args`.
+//! A command is a file, or a folder of its name where it is long: there `mod` runs it, `report` says it in JSON and words, and
+//! `tables` and `figures` write its files. What several commands use is in `shared`, the options of all are in `args`.
 
 mod args;
 mod fit;

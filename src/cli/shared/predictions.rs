@@ -8,6 +8,7 @@ use crate::train::DataSpec;
 
 /// More series cannot be told apart in one figure.
 pub const MOST_SERIES: usize = 6;
+
 /// What the series column is called.
 pub fn series_column(data: &DataSpec) -> String {
     data.series.clone().unwrap_or_else(|| SERIES_COLUMN.into())
