@@ -99,7 +99,11 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     let name = instance.system.name;
     let way = Way::of(&args.solver, &instance)?;
     let (start, start_time) = (named::start(args.start.as_ref(), &instance)?, args.start_time.unwrap_or(0.0));
-    let times = times(args, &instance)?;
+    if !start_time.is_finite() {
+        return Err(Error::config(format!("--start-time is {start_time}"), "give a finite number"));
+    }
+    let span = instance.system.span;
+    let times = times(args, start_time, || stepped(start_time, start_time + span.end, span.step))?;
     if times.len().saturating_mul(instance.dim()) > MOST_CELLS {
         let what = format!("{} rows of {} components are too many", times.len(), instance.dim());
         return Err(Error::config(what, "ask for fewer times"));
@@ -126,7 +130,7 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     let [report] = &solution.reports[..] else {
         return Err(Error::shape("reports of one trajectory", 1, solution.reports.len()));
     };
-    let rows = reached(&solution, instance.dim());
+    let rows = trajectory::reached(&solution.states, instance.dim());
     let (times, states) = (&times[..rows], &solution.states[..rows * instance.dim()]);
     let remark = report.failure.as_ref().map(|failure| format!("ended early, at {}", short(failure.time)));
     let points = instance.system.kind == Kind::Map;
@@ -198,15 +202,18 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     }
 }
 
-fn times(args: &SimulateArgs, instance: &Instance) -> Result<Vec<f64>> {
-    let from = args.start_time.unwrap_or(0.0);
-    if !from.is_finite() {
-        return Err(Error::config(format!("--start-time is {from}"), "give a finite number"));
-    }
-    let span = instance.system.span;
-    let times = match requested_times(args)? {
-        Some(times) => times,
-        None => stepped(from, from + span.end, span.step)?,
+/// The times asked for or else the usual ones, none of them before the start.
+fn times(args: &SimulateArgs, from: f64, usual: impl FnOnce() -> Result<Vec<f64>>) -> Result<Vec<f64>> {
+    let times = match (args.at, &args.at_file) {
+        (Some([start, end, step]), _) => stepped(start, end, step)?,
+        (None, Some(path)) => match read_times(path, "time", None)? {
+            RequestedTimes::All(times) => times,
+            RequestedTimes::BySeries(_) => {
+                let what = "it has a column of series";
+                return Err(Error::format(path, what, "give times alone, there is one trajectory"));
+            }
+        },
+        (None, None) => usual()?,
     };
     match times.first() {
         Some(first) if *first < from => {
@@ -214,21 +221,6 @@ fn times(args: &SimulateArgs, instance: &Instance) -> Result<Vec<f64>> {
             Err(Error::config(what, "ask for later times, or give an earlier --start-time"))
         }
         _ => Ok(times),
-    }
-}
-
-/// The times asked for, if any are.
-pub(super) fn requested_times(args: &SimulateArgs) -> Result<Option<Vec<f64>>> {
-    match (args.at, &args.at_file) {
-        (Some([start, end, step]), _) => stepped(start, end, step).map(Some),
-        (None, Some(path)) => match read_times(path, "time", None)? {
-            RequestedTimes::All(times) => Ok(Some(times)),
-            RequestedTimes::BySeries(_) => {
-                let what = "it has a column of series";
-                Err(Error::format(path, what, "give times alone, there is one trajectory"))
-            }
-        },
-        (None, None) => Ok(None),
     }
 }
 
@@ -334,11 +326,6 @@ fn steps_of(time: f64, step: f64) -> Result<f64> {
         return Err(Error::config(what, "ask for times that are whole numbers of steps"));
     }
     Ok(steps.round())
-}
-
-/// Rows before the first that could not be reached.
-fn reached(solution: &Solution<f64>, dim: usize) -> usize {
-    solution.states.chunks_exact(dim).take_while(|row| !row.iter().any(|y| y.is_nan())).count()
 }
 
 /// Parameters with their values, each after a comma.

@@ -1,6 +1,6 @@
 //! `flowmap simulate --model`: the trajectory of a fitted model.
 
-use super::{requested_times, trajectory};
+use super::{times, trajectory};
 use crate::cli::args::{Common, SimulateArgs};
 use crate::cli::shared::{Console, fitted, short};
 use crate::io::{OutputFolder, clipped};
@@ -44,24 +44,18 @@ pub fn run(path: &Path, args: &SimulateArgs, common: &Common, console: &Console)
     fitted.solver.max_steps = solver.max_steps.unwrap_or(fitted.solver.max_steps);
     let (anchor, series) = anchor(args, &fitted, &config.data.channels)?;
     let start_time = fitted.scaling.inverse_time(anchor.time);
-    let times = match requested_times(args)? {
-        Some(times) => times,
-        None => spread(start_time, start_time + fitted.span * fitted.scaling.time_unit, USUAL_COUNT),
-    };
+    let end = start_time + fitted.span * fitted.scaling.time_unit;
+    let times = times(args, start_time, || Ok(spread(start_time, end, USUAL_COUNT)))?;
     if times.len() > MOST_ROWS {
         let what = format!("{} rows are asked for, at most {MOST_ROWS} are followed", times.len());
         return Err(Error::config(what, "ask for fewer times"));
-    }
-    if let Some(first) = times.first().filter(|first| **first < start_time) {
-        let what = format!("time {first} lies before the start at {start_time}");
-        return Err(Error::config(what, "ask for later times, or give an earlier --start-time"));
     }
     let prediction = fitted::follow(&fitted, &method, &[anchor], &[&times])?;
 
     let out = common.out.clone().unwrap_or_else(|| "out/simulate".into());
     let folder = OutputFolder::create(&out, &["trajectory.csv", "trajectory.svg"], 1 << 20)?;
     let channels = &config.data.channels;
-    let rows = prediction.values.chunks_exact(channels.len()).take_while(|row| !row.iter().any(|y| y.is_nan())).count();
+    let rows = trajectory::reached(&prediction.values, channels.len());
     let (reached, values) = (&times[..rows], &prediction.values[..rows * channels.len()]);
     let failure = prediction.failures.first().map(|(_, failure)| fitted.in_file_units(failure));
     let figure = TrajectoryFigure {

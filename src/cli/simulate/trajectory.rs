@@ -11,6 +11,11 @@ pub fn components(labels: &[String], states: &[f64]) -> Vec<(String, Vec<f64>)> 
     labels.iter().enumerate().map(|(i, label)| (label.clone(), column(i))).collect()
 }
 
+/// Rows before the first that could not be reached.
+pub fn reached(states: &[f64], dim: usize) -> usize {
+    states.chunks_exact(dim).take_while(|row| !row.iter().any(|y| y.is_nan())).count()
+}
+
 /// `NAME.csv`, a row a time with the state, and `NAME.svg`.
 ///
 /// # Errors
