@@ -196,7 +196,7 @@ impl<'a, T: Real> Walk<'a, T> {
     }
 
     /// Makes the frames good to go on from without making them orthonormal: their first `j` tangents span what they
-    /// spanned. Diagonals multiply up from one [`orthonormalize`](Self::orthonormalize) to the next to what they would be
+    /// spanned, but some may have turned round. Diagonals multiply up from one [`orthonormalize`](Self::orthonormalize) to the next to what they would be
     /// had all factorisations been orthonormal, so that sums of their logarithms are the same but for rounding.
     pub fn eliminate(&mut self) {
         let lanes = self.columns * self.starts;

@@ -473,6 +473,19 @@ impl<T: Real> Component<T> for Cell {
     }
 
     fn jvp(&self, params: &[T], slab: Block<T>, tangent: Tangent<T>, out: BlockMut<T>, scratch: &mut [T]) {
+        if matches!(self.kind, Kind::Rnn(_)) && slab.lanes == 1 && tangent.params.is_none() {
+            // Frames of large cells do not fit into the caches: nobody asks for the preactivations' tangents.
+            let [input, state, _] = self.products();
+            let (_, slopes) = self.kept(slab);
+            let driven = self.inputs > 0;
+            if driven {
+                let dx = tangent.arguments.slice(input.from.clone());
+                linalg::affine(&params[input.matrix()], &[], dx.data, out.data, out.lanes);
+            }
+            let dh = tangent.arguments.slice(state.from.clone());
+            linalg::affine_scaled(&params[state.matrix()], dh.data, slopes, out.data, out.lanes, driven);
+            return;
+        }
         let (pre, rest) = scratch.split_at_mut(self.preactivations() * out.lanes);
         self.forth(params, slab, tangent, out, pre, rest);
     }

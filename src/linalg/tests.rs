@@ -197,9 +197,46 @@ fn large_products_are_right() {
     products_are_right::<f64>(130, 300, 19, 1);
     products_are_right::<f32>(70, 257, 33, 2);
     products_are_right::<f64>(300, 5, 1, 3);
-    // Wide enough to be packed, with panels of every height.
-    products_are_right::<f64>(79, 261, 150, 4);
+    // Wide enough to be packed, with panels of every height; deep enough to be packed in parts.
+    products_are_right::<f64>(79, 261, 161, 4);
     products_are_right::<f32>(67, 135, 173, 5);
+    products_are_right::<f64>(31, 530, 166, 6);
+}
+
+#[test]
+fn zeros_left_out_of_a_product_and_scales_taken_in_leave_no_trace() {
+    for (rows, inner, lanes) in [(79, 600, 200), (30, 40, 5), (200, 7, 163), (9, 8, 1)] {
+        let w: Vec<f64> = numbers(rows * inner, 1);
+        let mut x: Vec<f64> = numbers(inner * lanes, 2);
+        let d: Vec<f64> = numbers(rows, 3);
+        // A lower trapezoid whose rows are mixed.
+        for k in 0..inner {
+            let known = (k * 7 + 3) % inner * lanes / inner;
+            x[k * lanes + known..(k + 1) * lanes].fill(if k % 2 == 0 { 0.0 } else { -0.0 });
+        }
+        for add in [false, true] {
+            let before = numbers(rows * lanes, 4);
+            let (mut plain, mut scaled) = (before.clone(), before.clone());
+            if add {
+                affine_add(&w, &x, &mut plain, lanes)
+            } else {
+                affine(&w, &[], &x, &mut plain, lanes)
+            }
+            for l in 0..lanes {
+                let mut alone = lane(&before, lanes, l);
+                let x = lane(&x, lanes, l);
+                if add {
+                    affine_add(&w, &x, &mut alone, 1)
+                } else {
+                    affine(&w, &[], &x, &mut alone, 1)
+                }
+                assert_eq!(bits(&alone), bits(&lane(&plain, lanes, l)), "lane {l} of {rows} x {inner} x {lanes}");
+            }
+            affine_scaled(&w, &x, &d, &mut scaled, lanes, add);
+            scale_points(&d, 1, &mut plain, lanes);
+            assert_eq!(bits(&scaled), bits(&plain), "{rows} x {inner} x {lanes}");
+        }
+    }
 }
 
 #[test]
@@ -365,7 +402,7 @@ fn gradual_underflow_is_kept() {
 #[test]
 fn portable_products_agree() {
     portable_products_of(13, 9, 7);
-    portable_products_of(71, 140, 133);
+    portable_products_of(71, 140, 173);
 }
 
 fn portable_products_of(rows: usize, inner: usize, lanes: usize) {
@@ -374,7 +411,7 @@ fn portable_products_of(rows: usize, inner: usize, lanes: usize) {
     let x: Vec<f64> = numbers(inner * lanes, 3);
     let (mut out, mut expected) = (vec![0.0; rows * lanes], vec![0.0; rows * lanes]);
     affine(&w, &b, &x, &mut expected, lanes);
-    run_portable(gemm::Affine { w: &w, b: &b, x: &x, out: &mut out, lanes, add: false });
+    run_portable(gemm::Affine { w: &w, b: &b, x: &x, out: &mut out, lanes, add: false, scale: &[] });
     close(&out, &expected, 4 * inner);
     let (mut back, mut expected) = (x.clone(), x.clone());
     transposed_add(&w, &out, &mut expected, lanes);

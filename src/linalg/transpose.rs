@@ -1,7 +1,6 @@
 //! Matrices turned over.
 
 use super::dispatch::{Kernel, dispatch};
-use super::tile::transpose;
 use super::vector::{Kernels, Vector};
 use crate::Real;
 use std::mem::MaybeUninit;
@@ -55,6 +54,39 @@ impl<T: Kernels> Kernel<T> for TransposedCopy<'_, T> {
                         room.add(j * tall).copy_to_nonoverlapping(to, tall);
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Writes `rows` rows of `columns` numbers as `columns` rows of `rows` numbers, one after another.
+///
+/// # Safety
+/// The rows, `stride` apart, can be read, and `rows · columns` numbers can be written at `to`.
+#[inline(always)]
+pub(super) unsafe fn transpose<T: Kernels, V: Vector<T>>(
+    from: *const T,
+    stride: usize,
+    rows: usize,
+    columns: usize,
+    to: *mut T,
+) {
+    let (tall, wide) = (rows - rows % 4, columns - columns % 4);
+    // SAFETY: squares of four lie in the part; the loops over single numbers cover what they leave.
+    unsafe {
+        for i in (0..tall).step_by(4) {
+            for j in (0..wide).step_by(4) {
+                V::transpose_four(from.add(i * stride + j), stride, to.add(j * rows + i), rows);
+            }
+            for j in wide..columns {
+                for i in i..i + 4 {
+                    *to.add(j * rows + i) = *from.add(i * stride + j);
+                }
+            }
+        }
+        for i in tall..rows {
+            for j in 0..columns {
+                *to.add(j * rows + i) = *from.add(i * stride + j);
             }
         }
     }

@@ -11,8 +11,10 @@
 mod blocked;
 mod elimination;
 mod lanes;
+mod leaf;
 mod reflect;
 mod repair;
+mod rest;
 
 use super::dispatch::dispatch;
 use super::transpose::transposed_copy;
@@ -52,8 +54,8 @@ pub struct Qr<T: Real> {
     blocked: Option<Blocked<T>>,
     reflect: Option<Reflect<T>>,
     elimination: Option<Elimination<T>>,
-    /// Whether the last factorisation left `r` to each frame.
-    triangular: Vec<bool>,
+    /// Whether the last factorisation left `r`.
+    triangular: bool,
     /// A frame column by column, where it is not worked on in lanes.
     q: Vec<T>,
 }
@@ -78,7 +80,7 @@ impl<T: Real> Qr<T> {
             blocked: large.then(|| Blocked::new(dim, columns)),
             reflect: reflected.then(|| Reflect::new(dim, columns)),
             elimination: large.then(|| Elimination::new(dim, columns)),
-            triangular: vec![false; frames],
+            triangular: false,
             q: vec![T::zero(); if large { dim * columns } else { 0 }],
         }
     }
@@ -88,7 +90,10 @@ impl<T: Real> Qr<T> {
     /// to the others, and its diagonal entry is 0. Cost: about `4 · dim · columns²` operations a frame.
     pub fn factor(&mut self, frame: &mut [T]) {
         assert!(frame.len() == self.dim * self.columns * self.frames);
-        self.triangular.fill(true);
+        self.triangular = true;
+        if frame.is_empty() {
+            return;
+        }
         if self.dim <= SMALL {
             let Self { dim, columns, frames, diagonal, lengths, r, .. } = self;
             dispatch(GramSchmidt { dim: *dim, columns: *columns, frames: *frames, frame, diagonal, lengths, r });
@@ -109,27 +114,17 @@ impl<T: Real> Qr<T> {
 
     /// Replaces each frame by a basis of the same spaces that is as good to go on from, not orthonormal but far cheaper:
     /// by elimination, about `dim · columns²` operations. The diagonal is then that of the triangle that takes the new
-    /// frame to the old one, the entries beside it are not kept. Small frames, and those in which rounding hides a column,
-    /// are [factored](Self::factor).
+    /// frame to the old one, but for signs; the entries beside it are not kept. Of a column that vanishes it is 0, and an axis
+    /// takes its place. Small frames are [factored](Self::factor).
     pub fn eliminate(&mut self, frame: &mut [T]) {
         assert!(frame.len() == self.dim * self.columns * self.frames);
-        if self.elimination.is_none() {
-            return self.factor(frame);
-        }
-        let noise = T::default_epsilon() * T::of(64.0 * self.dim as f64);
+        let Some(room) = &mut self.elimination else { return self.factor(frame) };
+        self.triangular = false;
         for f in 0..self.frames {
-            let room = self.elimination.as_mut().filter(|_| !self.refused[f]);
-            if let Some(room) = room
-                && room.factor(frame, (self.frames, f), noise)
-            {
-                for (j, (&r, &length)) in room.diagonal.iter().zip(&room.lengths).enumerate() {
-                    let at = j * self.frames + f;
-                    (self.diagonal[at], self.lengths[at]) = (r, length);
-                }
-                self.triangular[f] = false;
-            } else {
-                self.triangular[f] = true;
-                self.factor_large(frame, f);
+            room.factor(frame, (self.frames, f));
+            for (j, (&r, &length)) in room.diagonal.iter().zip(&room.lengths).enumerate() {
+                let at = j * self.frames + f;
+                (self.diagonal[at], self.lengths[at]) = (r, length);
             }
         }
     }
@@ -200,7 +195,7 @@ impl<T: Real> Qr<T> {
     /// Entry `(i, j)` of the upper triangle of a frame's `R`; not a number after an elimination, which keeps the diagonal only.
     pub fn r(&self, frame: usize, i: usize, j: usize) -> T {
         debug_assert!(i <= j);
-        if !self.triangular[frame] {
+        if !self.triangular {
             return T::of(f64::NAN);
         }
         self.r[(frame * self.columns + j) * self.columns + i]
