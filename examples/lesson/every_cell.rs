@@ -30,7 +30,7 @@ pub fn cells(hidden: usize, inputs: usize) -> Result<Vec<Named>> {
 /// The last state of a cell whose weights are drawn by the fan-in of one step.
 pub fn last(cell: &dyn Recurrent<f64>, seed: u64, inputs: &[f64]) -> Result<Vec<f64>> {
     let params: Vec<f64> = fan_in_uniform(&cell.params(""), 3f64.sqrt(), &mut ChaCha8Rng::seed_from_u64(seed));
-    let (ragged, mut tape) = (Ragged::new(&[inputs.len() / cell.inputs()]), SequenceTape::default());
+    let (ragged, mut tape) = (Ragged::new(&[inputs.len() / (cell.in_dim() - cell.out_dim())]), SequenceTape::default());
     tape.run(cell, &params, &Along { ragged: &ragged, inputs, start: None }, false)?;
     Ok(tape.last().to_vec())
 }
