@@ -113,7 +113,10 @@ pub fn read(path: &Path) -> Result<Array> {
     let values: Vec<f64> = numbers.chunks_exact(size).map(one).collect();
     let values = match (fortran_order, &shape[..]) {
         (true, &[rows, columns]) => (0..count).map(|at| values[at % columns * rows + at / columns]).collect(),
-        (true, [_, _, _, ..]) => return Err(refused("its first axis is fastest".into())),
+        (true, [_, _, _, ..]) => {
+            let what = format!("an array of {} axes whose first is fastest", shape.len());
+            return Err(Error::format(path, what, "save it with numpy.ascontiguousarray"));
+        }
         _ => values,
     };
     Ok(Array { shape, values })

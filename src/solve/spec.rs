@@ -29,6 +29,10 @@ impl SolverSpec {
     /// If there is no such method, or it lacks a step or an error estimate.
     pub fn options(&self, unit: f64) -> Result<Options> {
         let method = method(&self.method)?;
+        // Told as it stands in the file, not scaled.
+        if let Some(step) = self.step.filter(|step| !(*step > 0.0 && step.is_finite())) {
+            return Err(Error::config(format!("the step is {step}"), "give a positive number"));
+        }
         let control = match (&method.error, self.step) {
             (_, Some(step)) => Control::Fixed { step: step / unit },
             (Some(_), None) => Control::Adaptive { rtol: self.rtol, atol: self.atol },

@@ -155,6 +155,26 @@ fn eliminations_multiply_up_to_what_orthonormal_factors_give() {
 }
 
 #[test]
+fn what_rounding_hides_is_marked_and_what_is_not_marked_is_right() {
+    let (stack, params) = random_net(60, 3.0, 7);
+    // The long intervals end in eliminations, but for those at the ends of bins.
+    let options = |every| SpectrumOptions { qr_every: Some(every), ..SpectrumOptions::new(200, 5120) };
+    let truth = autonomous(&stack, &params, options(1));
+    assert!(truth.status.iter().all(|status| *status == Status::Resolved));
+    for every in [5, 10, 20] {
+        let found = autonomous(&stack, &params, options(every));
+        let marked = found.status.iter().filter(|status| **status == Status::BelowPrecision).count();
+        let wrong = |j: &usize| {
+            let allowed = (0.25 * truth.standard_errors[*j]).max(1e-6 * truth.exponents[*j].abs());
+            (found.exponents[*j] - truth.exponents[*j]).abs() > allowed
+        };
+        let wrong: Vec<usize> = (0..60).filter(wrong).collect();
+        assert!(wrong.iter().all(|&j| found.status[j] == Status::BelowPrecision), "every {every}: {wrong:?}");
+        assert!((1..=wrong.len() + 6).contains(&marked), "every {every}: {marked} marked, {} wrong", wrong.len());
+    }
+}
+
+#[test]
 fn starts_that_are_eliminated_together_have_the_bits_they_have_alone() {
     let (units, columns) = (40, 40);
     let (stack, params) = random_net(units, 2.0, 4);
