@@ -48,14 +48,8 @@ fn main() -> Result<()> {
         }
     }
     println!();
-    let panel = LinesPanel {
-        x: "length of the sequence (steps)".into(),
-        y: "norm of the gradient by the first input".into(),
-        logarithmic: true,
-        logarithmic_x: true,
-        lines,
-        ..LinesPanel::default()
-    };
+    let panel = lesson::panel("length of the sequence (steps)", "norm of the gradient by the first input", lines);
+    let panel = LinesPanel { logarithmic: true, logarithmic_x: true, ..panel };
     let remarks = ["solid: forward only; dashed: both ways"];
     lesson::remarked("bidirectional_shortcut", "The bidirectional shortcut", vec![panel], &remarks)
 }

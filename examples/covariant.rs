@@ -10,7 +10,7 @@ mod lesson;
 use flowmap::Result;
 use flowmap::analysis::{Covariant, CovariantOptions, Spread, Stepped};
 use flowmap::dynamics::systems::{Settings, system};
-use flowmap::plot::{Line, LinesPanel};
+use flowmap::plot::Line;
 use flowmap::solve::{RK4, StepMap};
 use std::f64::consts::FRAC_PI_2;
 
@@ -52,12 +52,7 @@ fn main() -> Result<()> {
         println!("{name:<22} {least:>8.4} {few:>8.4} {median:>8.4} {most:>8.4}");
         lines.push(histogram(name, all));
     }
-    let panel = LinesPanel {
-        x: "smallest angle between the subspaces (radians)".into(),
-        y: "share of moments per radian".into(),
-        lines,
-        ..LinesPanel::default()
-    };
+    let panel = lesson::panel("smallest angle between the subspaces (radians)", "share of moments per radian", lines);
     lesson::figure("covariant", "Angles between covariant subspaces of Lorenz 96", vec![panel])
 }
 

@@ -17,10 +17,10 @@ use flowmap::cells::{Along, Cell, Kind, Ragged, Recurrent, SequenceTape};
 use flowmap::dynamics::Component;
 use flowmap::models::sequence::{Example, Readout, RecurrentEncoder};
 use flowmap::nn::Activation;
-use flowmap::plot::{Line, LinesPanel};
+use flowmap::plot::Line;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use tasks::{Plan, adding, figure, learn, model, quick, recurrent, tens};
+use tasks::{Plan, adding, curves, figure, learn, model, quick, recurrent, tens};
 
 pub const KINDS: [Kind; 3] = [Kind::Rnn(Activation::Tanh), Kind::Lstm, Kind::Gru];
 
@@ -88,11 +88,8 @@ fn main() -> Result<()> {
             panel.push(Line::solid(&*name, (0..logs.len()).map(|k| k as f64).collect(), logs));
         }
     }
-    let panel = |when: &str, lines| LinesPanel {
-        x: "lag (steps back)".into(),
-        y: format!("log₁₀ of the gradient's norm (1 at lag 0), {when}"),
-        lines,
-        ..LinesPanel::default()
+    let panel = |when: &str, lines| {
+        curves("lag (steps back)", &format!("log₁₀ of the gradient's norm (1 at lag 0), {when}"), lines)
     };
     let [before, after] = panels;
     let panels = vec![panel("before training", before), panel("after training on the adding problem", after)];

@@ -10,11 +10,11 @@
 pub mod every_cell;
 mod lesson;
 
-use every_cell::cells;
+use every_cell::{cells, last};
 use flowmap::Result;
-use flowmap::cells::{Along, Cell, Ragged, Recurrent, SequenceTape};
+use flowmap::cells::{Cell, Recurrent};
 use flowmap::models::sequence::{Motifs, Pooling, SequenceEncoder};
-use flowmap::nn::{Convolution, fan_in_uniform};
+use flowmap::nn::Convolution;
 use flowmap::plot::{Line, LinesPanel, Look};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -23,14 +23,6 @@ pub const LETTERS: usize = 3;
 pub const UNITS: usize = 32;
 /// Steps that the convolution sees at once.
 pub const KERNEL: usize = 4;
-
-/// The last state of a cell whose weights are drawn by the fan-in of one step.
-fn last(cell: &dyn Recurrent<f64>, seed: u64, inputs: &[f64]) -> Result<Vec<f64>> {
-    let params: Vec<f64> = fan_in_uniform(&cell.params(""), 3f64.sqrt(), &mut ChaCha8Rng::seed_from_u64(seed));
-    let (ragged, mut tape) = (Ragged::new(&[inputs.len() / LETTERS]), SequenceTape::default());
-    tape.run(cell, &params, &Along { ragged: &ragged, inputs, start: None }, false)?;
-    Ok(tape.last().to_vec())
-}
 
 /// A letter, then so many blanks, then another, and a few blanks around.
 fn sequence([first, second]: [usize; 2], between: usize) -> Vec<f64> {
@@ -56,9 +48,8 @@ pub fn pooled(other: [usize; 2], between: usize) -> Result<f64> {
     let (motifs, mut tape) = (Motifs { convolution, pooling: Pooling::Max }, Default::default());
     let params: Vec<f64> = motifs.initial(&mut ChaCha8Rng::seed_from_u64(1));
     motifs.encode(&params, &[&sequence([0, 1], between), &sequence(other, between)], None, &mut tape)?;
-    let (one, other): (Vec<f64>, Vec<f64>) =
-        motifs.features_of(&tape).data.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
-    Ok(apart(&one, &other))
+    let features = |lane| motifs.features_of(&tape).data.iter().skip(lane).step_by(2).copied().collect::<Vec<f64>>();
+    Ok(apart(&features(0), &features(1)))
 }
 
 /// The root mean square of a tanh cell's state after so many steps of noise.
@@ -71,38 +62,32 @@ pub fn size(steps: usize) -> Result<f64> {
 
 fn main() -> Result<()> {
     let gaps = [1, 2, 3, 4, 8, 16, 32, 64, 128];
-    println!("distance of A … B from B … A as a share of their size, the same weights for every length");
     let row = |name: &str, numbers: &[f64]| {
-        let cells: String = numbers.iter().map(|x| format!("{x:>8.3}")).collect();
-        println!("{name:<30}{cells}");
+        println!("{name:<30}{}", numbers.iter().map(|x| format!("{x:>8.3}")).collect::<String>());
     };
-    row("blanks between", &gaps.map(|gap| gap as f64));
-    let x: Vec<f64> = gaps.map(|gap| gap as f64).to_vec();
-    let mut lines = Vec::new();
-    let mut told = |name: &str, distances: Vec<f64>, look| {
+    println!("distance of A … B from B … A as a share of their size, the same weights for every length");
+    let (x, mut lines) = (gaps.map(|gap| gap as f64), Vec::new());
+    row("blanks between", &x);
+    let mut tell = |name: &str, look, distance: &dyn Fn(usize) -> Result<f64>| -> Result<()> {
+        let distances = gaps.iter().map(|&gap| distance(gap)).collect::<Result<Vec<f64>>>()?;
         row(name, &distances);
-        lines.push(Line::solid(name, x.clone(), distances).look(look));
+        lines.push(Line::solid(name, x.to_vec(), distances).look(look));
+        Ok(())
     };
     for (seed, (name, cell)) in cells(UNITS, LETTERS)?.iter().enumerate() {
-        let distances = gaps.iter().map(|&gap| recurrent(&**cell, seed as u64, gap)).collect::<Result<_>>()?;
-        told(name, distances, if seed < 6 { Look::Solid } else { Look::Dashed });
+        let look = if seed < 6 { Look::Solid } else { Look::Dashed };
+        tell(name, look, &|gap| recurrent(&**cell, seed as u64, gap))?;
     }
-    for (name, other, look) in
-        [("pooled convolution", [1, 0], Look::Dashed), ("the same, A … B from A … C", [0, 2], Look::Truth)]
-    {
-        told(name, gaps.iter().map(|&gap| pooled(other, gap)).collect::<Result<_>>()?, look);
-    }
+    tell("pooled convolution", Look::Dashed, &|gap| pooled([1, 0], gap))?;
+    tell("the same, A … B from A … C", Look::Truth, &|gap| pooled([0, 2], gap))?;
     row("size of a tanh cell's state", &gaps.iter().map(|&gap| size(gap + 10)).collect::<Result<Vec<_>>>()?);
     println!(
         "every cell tells the order at any gap, the bag of motifs only while a window of {KERNEL} holds both letters"
     );
     let others = lines.split_off(6);
-    let panel = |what: &str, lines| LinesPanel {
-        x: "blanks between the letters (steps)".into(),
-        y: format!("distance of A … B from B … A, {what} (share of their size)"),
-        logarithmic_x: true,
-        lines,
-        ..LinesPanel::default()
+    let panel = |what: &str, lines| {
+        let y = format!("distance of A … B from B … A, {what} (share of their size)");
+        LinesPanel { logarithmic_x: true, ..lesson::panel("blanks between the letters (steps)", &y, lines) }
     };
     let panels = vec![panel("cells of the usual libraries", lines), panel("other cells, and pooling", others)];
     lesson::figure("order_matters", "Order matters", panels)

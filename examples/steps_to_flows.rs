@@ -79,13 +79,7 @@ fn main() -> Result<()> {
         lines.push(Line::solid("first order: 1/n", steps.clone(), first).look(Look::Truth));
         lines.push(Line::solid(name, steps.clone(), errors.iter().map(|e| e[k]).collect()));
     }
-    let panel = LinesPanel {
-        x: "steps n of the residual net".into(),
-        y: "distance from the flow (share of the flow's size)".into(),
-        logarithmic: true,
-        logarithmic_x: true,
-        lines,
-        ..LinesPanel::default()
-    };
+    let (x, y) = ("steps n of the residual net", "distance from the flow (share of the flow's size)");
+    let panel = LinesPanel { logarithmic: true, logarithmic_x: true, ..lesson::panel(x, y, lines) };
     lesson::figure("steps_to_flows", "From steps to flows", vec![panel])
 }

@@ -17,10 +17,10 @@ use flowmap::analysis::rest::{RestPoint, Resting};
 use flowmap::analysis::{Drive, Run, SpectrumOptions, Stepped};
 use flowmap::cells::Kind;
 use flowmap::models::sequence::{Example, Readout, Target};
-use flowmap::plot::{Line, LinesPanel, Look};
+use flowmap::plot::{Line, Look};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tasks::{Plan, figure, learn, model, quick, recurrent, tens};
+use tasks::{Plan, curves, figure, learn, model, quick, recurrent, tens};
 
 /// A pulse at the beginning and with probability 0.05 at each step; the last one is asked for.
 fn draw(steps: usize, rng: &mut ChaCha8Rng) -> Example<f32> {
@@ -41,12 +41,6 @@ pub struct Dynamics {
     pub sides: Vec<[usize; 2]>,
     pub exponents: Vec<f64>,
     pub norms: BackwardNorms,
-}
-
-impl Dynamics {
-    pub fn attracting(&self) -> usize {
-        self.points.iter().filter(|point| point.nature.attracts()).count()
-    }
 }
 
 /// A GRU of some units before and after some steps of training, and its test errors.
@@ -83,22 +77,18 @@ fn main() -> Result<()> {
             println!("  {number}: {:<15} largest multiplier {largest:.4}", point.nature.name());
         }
         found.sides.iter().for_each(|[one, other]| println!("  a saddle between {one} and {other}"));
-        let horizon = found.norms.horizon(1e-3).lag;
-        println!(
-            "  leading exponent {:.4} nats per step; gradients below 1/1000 from lag {horizon}",
-            found.exponents[0]
-        );
+        let (leading, horizon) = (found.exponents[0], found.norms.horizon(1e-3).lag);
+        println!("  leading exponent {leading:.4} nats per step; gradients below 1/1000 from lag {horizon}");
         let numbers = |count: usize, from: usize| (0..count).map(|k| (k + from) as f64).collect::<Vec<_>>();
         let exponents = Line::solid(name, numbers(found.exponents.len(), 1), found.exponents.clone());
         panels[0].extend([exponents.clone(), exponents.look(Look::Marks)]);
         let logs = tens(&found.norms.log_norms);
         panels[1].push(Line::solid(name, numbers(logs.len(), 0), logs));
     }
-    let panel = |x: &str, y: &str, lines| LinesPanel { x: x.into(), y: y.into(), lines, ..LinesPanel::default() };
     let [exponents, norms] = panels;
     let panels = vec![
-        panel("number of the exponent", "Lyapunov exponent (nats per step)", exponents),
-        panel("lag (steps back)", "log₁₀ of the gradient's norm (1 at lag 0)", norms),
+        curves("number of the exponent", "Lyapunov exponent (nats per step)", exponents),
+        curves("lag (steps back)", "log₁₀ of the gradient's norm (1 at lag 0)", norms),
     ];
     figure("trained_dynamics", "A trained net's dynamics", panels)
 }

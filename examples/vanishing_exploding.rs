@@ -14,10 +14,10 @@ mod lesson;
 use flowmap::Result;
 use flowmap::analysis::horizon::{BackwardNorms, BackwardOptions, backward_norms};
 use flowmap::analysis::{Drive, Run, Spectrum, SpectrumOptions, Stepped};
-use flowmap::cells::{Along, Cell, Cotangents, Ragged, SequenceTape};
+use flowmap::cells::Cell;
 use flowmap::dynamics::Component;
 use flowmap::nn::fan_in_normal;
-use flowmap::plot::{Line, LinesPanel, Look};
+use flowmap::plot::{Line, Look};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -73,24 +73,17 @@ pub fn margin() -> Result<f64> {
 /// How far the gradient by the start of a loss on all states is, as backpropagation through time gives it, from the linear
 /// system simulated by hand; relative to its size.
 pub fn both_ways() -> Result<f64> {
-    let (params, steps) = (params(LARGE), 60);
-    let (ragged, inputs, start) = (Ragged::new(&[steps]), &noise(6)[..steps], vec![0.1; UNITS]);
-    let errors: Vec<f64> = (0..steps * UNITS).map(|i| (0.7 * i as f64).cos()).collect();
-    let mut tape = SequenceTape::default();
-    tape.run(&CELL, &params, &Along { ragged: &ragged, inputs, start: Some(&start) }, false)?;
-    let cotangents = Cotangents { outputs: Some(&errors), ..Cotangents::default() };
-    tape.pull(&CELL, &params, &ragged, &cotangents, false, &mut vec![0.0; params.len()]);
+    let (params, start, inputs) = (params(LARGE), [0.1; UNITS], &noise(6)[..60]);
+    let errors: Vec<f64> = (0..60 * UNITS).map(|i| (0.7 * i as f64).cos()).collect();
     let by_hand = backwards::driven(&CELL, &params, &start, inputs, &errors);
+    let through_time = backwards::through_time(&CELL, &params, &start, inputs, &errors)?;
     let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
-    let off = norm(&mut by_hand.iter().zip(tape.start_bar()).map(|(a, b)| a - b));
+    let off = norm(&mut by_hand.iter().zip(&through_time).map(|(a, b)| a - b));
     Ok(off / norm(&mut by_hand.iter().copied()))
 }
 
 fn main() -> Result<()> {
-    println!(
-        "{:<12} {:>8} {:>28} {:>28}",
-        "net", "gain", "leading exponent (nats/step)", "slope of log norm, lags 50-500"
-    );
+    println!("net              gain leading exponent (nats/step) slope of log norm, lags 50-500");
     let mut lines = Vec::new();
     for (name, gain) in [("contracting", SMALL), ("marginal", margin()?), ("expanding", LARGE)] {
         let (spectrum, norms) = (leading(gain)?, norms(gain)?);
@@ -103,7 +96,6 @@ fn main() -> Result<()> {
         lines.push(Line::solid(format!("{name}: gain {gain:.2}"), lags, lesson::tens(&norms.log_norms)));
     }
     println!("backpropagation through time and the driven linear system differ by {:.1e}", both_ways()?);
-    let (x, y) = ("lag (steps back)".into(), "log₁₀ of the gradient's norm (1 at lag 0)".into());
-    let panel = LinesPanel { x, y, lines, ..LinesPanel::default() };
+    let panel = lesson::panel("lag (steps back)", "log₁₀ of the gradient's norm (1 at lag 0)", lines);
     lesson::figure("vanishing_exploding", "Vanishing and exploding gradients", vec![panel])
 }

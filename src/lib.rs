@@ -18,6 +18,7 @@ pub mod models;
 pub mod nn;
 #[cfg(feature = "plot")]
 pub mod plot;
+mod random;
 mod real;
 pub mod series;
 pub mod solve;

@@ -231,8 +231,8 @@ fn where_little_is_observed_the_neural_ode_forecasts_best() {
 fn a_net_that_holds_a_bit_rests_in_two_places_with_a_saddle_between() {
     let [(chance, before), (error, after)] = trained_dynamics::measure(12, 800).unwrap();
     assert!(chance > 0.5 && error < 0.01, "{chance} {error}");
-    assert_eq!((before.points.len(), before.attracting()), (1, 1));
-    assert_eq!(after.attracting(), 2);
+    let attracting = |found: &trained_dynamics::Dynamics| found.points.iter().filter(|p| p.nature.attracts()).count();
+    assert_eq!((before.points.len(), attracting(&before), attracting(&after)), (1, 1, 2));
     let attracts = |&point: &usize| after.points[point].nature.attracts();
     let between = |[one, other]: &[usize; 2]| one != other && attracts(one) && attracts(other);
     assert!(before.sides.is_empty() && after.sides.iter().any(between), "{:?}", after.sides);

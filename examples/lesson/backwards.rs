@@ -1,6 +1,7 @@
 //! Backpropagation as what it is: a linear system that runs backward in time and is driven by the errors.
 
-use flowmap::cells::Cell;
+use flowmap::Result;
+use flowmap::cells::{Along, Cell, Cotangents, Ragged, SequenceTape};
 use flowmap::dynamics::Component;
 use flowmap::linalg::{Block, BlockMut};
 
@@ -23,4 +24,13 @@ pub fn driven(cell: &Cell, params: &[f64], start: &[f64], inputs: &[f64], errors
     }
     delta.truncate(dim);
     delta
+}
+
+/// The same as the library pulls it back.
+pub fn through_time(cell: &Cell, params: &[f64], start: &[f64], inputs: &[f64], errors: &[f64]) -> Result<Vec<f64>> {
+    let (ragged, mut tape) = (Ragged::new(&[inputs.len() / cell.inputs]), SequenceTape::default());
+    tape.run(cell, params, &Along { ragged: &ragged, inputs, start: Some(start) }, false)?;
+    let cotangents = Cotangents { outputs: Some(errors), ..Cotangents::default() };
+    tape.pull(cell, params, &ragged, &cotangents, false, &mut vec![0.0; params.len()]);
+    Ok(tape.start_bar().to_vec())
 }

@@ -1,7 +1,7 @@
 //! What lessons share: quick mode, and a figure under `out/`.
 #![allow(dead_code, reason = "each lesson uses its part")]
 
-use flowmap::plot::{LinesFigure, LinesPanel, lines_figure};
+use flowmap::plot::{Line, LinesFigure, LinesPanel, lines_figure};
 
 /// Whether a run only has to show that it runs.
 pub fn quick() -> bool {
@@ -11,6 +11,11 @@ pub fn quick() -> bool {
 /// Logarithms to base 10 of what is given in nats.
 pub fn tens(nats: &[f64]) -> Vec<f64> {
     nats.iter().map(|x| x / std::f64::consts::LN_10).collect()
+}
+
+/// A panel of curves.
+pub fn panel(x: &str, y: &str, lines: Vec<Line>) -> LinesPanel {
+    LinesPanel { x: x.into(), y: y.into(), lines, ..LinesPanel::default() }
 }
 
 /// Draws curves and writes them under `out/`.

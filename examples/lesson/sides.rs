@@ -3,8 +3,7 @@
 use flowmap::Result;
 use flowmap::analysis::rest::{Nature, RestPoint};
 use flowmap::cells::{Along, Cell, Ragged, SequenceTape};
-use flowmap::dynamics::{Component, jacobian};
-use flowmap::linalg::{Block, BlockMut};
+use flowmap::dynamics::PointJacobian;
 use nalgebra::{DMatrix, DVector};
 
 /// For each saddle with a single unstable direction the numbers of the points that a cell with an input of 0 falls to from its
@@ -33,11 +32,8 @@ fn sides(cell: &Cell, params: &[f64], saddle: &RestPoint, points: &[RestPoint]) 
 
 /// The unstable direction, by power iteration.
 fn unstable(cell: &Cell, params: &[f64], state: &[f64]) -> DVector<f64> {
-    let (u, mut next) = ([state, &vec![0.0; cell.inputs]].concat(), vec![0.0; state.len()]);
-    let mut slab = vec![0.0; Component::<f64>::slab_len(cell)];
-    let (next, kept) = (BlockMut::new(&mut next, 1), BlockMut::new(&mut slab, 1));
-    cell.linearize(params, Block::new(&u, 1), next, kept, &mut vec![0.0; Component::<f64>::scratch_len(cell)]);
-    let rows = jacobian(cell, params, Block::new(&slab, 1), state.len());
+    let u = [state, &vec![0.0; cell.inputs]].concat();
+    let rows = PointJacobian::new(cell, params).at(&u, state.len());
     let matrix = DMatrix::from_row_slice(state.len(), state.len(), &rows);
     (0..500).fold(DVector::repeat(state.len(), 1.0), |away, _| (&matrix * away).normalize())
 }

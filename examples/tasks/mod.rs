@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
 
 #[allow(unused_imports, reason = "each example uses its part")]
-pub use lesson::{figure, quick, tens, write_figure};
+pub use lesson::{figure, panel as curves, quick, tens, write_figure};
 
 /// How one model is trained on one task.
 pub struct Plan {

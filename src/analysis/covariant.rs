@@ -17,11 +17,10 @@
 
 use super::walk::Position;
 use super::{Frame, Stepped, Walk};
+use crate::random::Stream;
 use crate::solve::{Cause, Failure, Reason};
 use crate::{Error, Result};
 use nalgebra::{DMatrix, DVector};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::ops::Range;
 
@@ -250,8 +249,7 @@ impl<'a> Covariant<'a> {
 
     /// Unit columns of an upper triangle without special directions.
     fn generic(&self) -> DMatrix<f64> {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
-        rng.set_stream(1 << 61);
+        let mut rng = Stream::Covariant.of(self.options.seed);
         let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
         let mut c = DMatrix::zeros(self.vectors, self.vectors);
         for j in 0..self.vectors {

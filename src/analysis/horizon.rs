@@ -18,8 +18,8 @@
 
 use super::Stepped;
 use super::stretch::Stretch;
+use crate::random::Stream;
 use crate::{Error, Real, Result};
-use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
@@ -183,9 +183,9 @@ pub fn backward_norms<T: Real>(
     let ends = spread(options.lags, steps, options.ends);
     let of_start = |(number, start): (usize, &Vec<T>)| -> Result<Vec<Vec<f64>>> {
         let stretch = Stretch::follow(system, start, number, options.warmup, steps)?;
-        let stream = |end: usize| (number as u64) << 32 | end as u64;
         let pulled = ends.par_iter().enumerate().map(|(e, &end)| {
-            let cotangents = random(dim, rows.clone(), options.cotangents, (options.seed, stream(e)));
+            let rng = Stream::Cotangents { start: number, end: e }.of(options.seed);
+            let cotangents = random(dim, rows.clone(), options.cotangents, rng);
             pull_back(&stretch, end, options.lags, cotangents, options.cotangents).ok_or_else(|| {
                 let what = "a gradient is no longer finite on its way back";
                 Error::config(what, "make the step smaller, or look at the net's weights")
@@ -215,9 +215,7 @@ fn spread(lags: u64, steps: u64, count: u64) -> Vec<u64> {
 }
 
 /// Normal numbers in some rows, `dim × lanes`.
-fn random<T: Real>(dim: usize, rows: Range<usize>, lanes: usize, (seed, stream): (u64, u64)) -> Vec<T> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(stream | 1 << 63);
+fn random<T: Real>(dim: usize, rows: Range<usize>, lanes: usize, mut rng: ChaCha8Rng) -> Vec<T> {
     let mut block = vec![T::zero(); dim * lanes];
     for x in &mut block[rows.start * lanes..rows.end * lanes] {
         let normal: f64 = StandardNormal.sample(&mut rng);
@@ -268,6 +266,7 @@ mod tests {
     use crate::cells::Cell;
     use crate::dynamics::Component;
     use crate::nn::fan_in_normal;
+    use rand::SeedableRng;
 
     #[test]
     fn norms_under_an_orthogonal_map_fall_by_its_gain() {
@@ -292,7 +291,8 @@ mod tests {
         let options =
             BackwardOptions { ends: 1, cotangents: 1, steps: Some(20), warmup: 3, ..BackwardOptions::new(lags) };
         let norms = backward_norms(&Stepped::map(&map, &[]), &[vec![0.0; dim]], &options).unwrap();
-        let mut w = nalgebra::DVector::from_vec(random::<f64>(dim, 0..dim, 1, (0, 0)));
+        let mut w =
+            nalgebra::DVector::from_vec(random::<f64>(dim, 0..dim, 1, Stream::Cotangents { start: 0, end: 0 }.of(0)));
         let first = w.norm();
         for lag in 1..=lags {
             let mut matrix = vec![0.0; dim * dim];

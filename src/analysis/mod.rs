@@ -34,6 +34,7 @@ mod run;
 pub mod section;
 mod spectrum;
 pub mod stability;
+mod states;
 mod stepped;
 mod stretch;
 mod suited;

@@ -1,9 +1,8 @@
 //! What the engine needs to know of a system that steps.
 
 use crate::dynamics::Component;
+use crate::random::Stream;
 use crate::{Error, Real, Result};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// The time of step `n` is `start + n · step`; maps count steps.
@@ -139,6 +138,16 @@ impl<'a, T: Real> Stepped<'a, T> {
         }
     }
 
+    /// # Errors
+    /// If it is no finite state.
+    pub(super) fn check_start(&self, start: &[T]) -> Result<()> {
+        if start.len() == self.dim() && start.iter().all(|x| x.is_finite()) {
+            return Ok(());
+        }
+        let found = format!("{} numbers, not all finite or not as many", start.len());
+        Err(Error::shape("a start", format!("{} finite numbers", self.dim()), found))
+    }
+
     /// Writes the inputs of a step, or its time, below the state: rows of one number a start, `first` the first of them.
     pub(super) fn fill(&self, step: u64, first: usize, starts: usize, below: &mut [T]) {
         match &self.drive {
@@ -197,8 +206,7 @@ pub fn near<T: Real>(start: &[T], count: usize, seed: u64) -> Vec<Vec<T>> {
     let size = start.iter().fold(0.0, |most: f64, x| most.max(x.f64().abs()));
     let size = if size == 0.0 { 1.0 } else { size };
     let moved = |s: usize| {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(s as u64);
+        let mut rng = Stream::Start(s).of(seed);
         let mut nudge = || -> f64 {
             let normal: f64 = StandardNormal.sample(&mut rng);
             if s == 0 { 0.0 } else { APART * size * normal }

@@ -1,6 +1,7 @@
 //! Consecutive steps with their linearisations kept: cotangents are pulled back along them any number of times.
 
 use super::Stepped;
+use super::states::States;
 use crate::linalg::{Block, BlockMut};
 use crate::solve::{Cause, Failure, Reason};
 use crate::{Error, Real, Result};
@@ -27,37 +28,27 @@ impl<'a, T: Real> Stretch<'a, T> {
     /// # Errors
     /// If the start or a state on the way is not finite, or the slabs are too many.
     pub fn follow(system: &'a Stepped<'a, T>, start: &[T], number: usize, skip: u64, steps: u64) -> Result<Self> {
-        let (map, dim) = (system.map, system.dim());
-        if start.len() != dim || start.iter().any(|x| !x.is_finite()) {
-            let found = format!("{} numbers, not all finite or not as many", start.len());
-            return Err(Error::shape("a start", format!("{dim} finite numbers"), found));
-        }
-        let length = map.slab_len();
+        system.check_start(start)?;
+        let length = system.map.slab_len();
         let kept = steps.checked_mul(length as u64).filter(|n| *n <= MOST).ok_or_else(|| {
             let what = format!("linearisations of {steps} steps, {length} numbers each, are too many to keep");
             Error::config(what, format!("ask for at most {} steps", MOST / length.max(1) as u64))
         })?;
         let end = skip.checked_add(steps).ok_or_else(|| Error::config("there is no such step", "take fewer"))?;
         let mut slabs = vec![T::zero(); kept as usize];
-        let mut passing = vec![T::zero(); length];
-        let (mut u, mut next) = (vec![T::zero(); map.in_dim()], vec![T::zero(); dim]);
-        let mut scratch = vec![T::zero(); map.scratch_len()];
-        u[..dim].copy_from_slice(start);
+        let mut states = States::new(system, number, 0, start);
         for step in 0..end {
-            system.fill(step, number, 1, &mut u[dim..]);
-            let slab = match step.checked_sub(skip) {
-                Some(kept) => &mut slabs[kept as usize * length..][..length],
-                None => &mut passing[..],
-            };
-            let (out, slab) = (BlockMut::new(&mut next, 1), BlockMut::new(slab, 1));
-            map.linearize(system.params, Block::new(&u, 1), out, slab, &mut scratch);
-            if let Some(component) = next.iter().position(|x| !x.is_finite()) {
+            match step.checked_sub(skip) {
+                Some(kept) => states.linearize(&mut slabs[kept as usize * length..][..length]),
+                None => states.look(),
+            }
+            states.go();
+            if let Some(component) = states.lost() {
                 let reason = Reason::NotFinite { component };
                 let (time, step) = (system.time(step + 1), system.clock.step);
                 let failure = Failure { time, step, reason, cause: Cause::BlowUp };
                 return Err(Error::Solve { series: format!("start {}", number + 1), failure });
             }
-            u[..dim].copy_from_slice(&next);
         }
         Ok(Self { system, slabs })
     }

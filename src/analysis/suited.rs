@@ -1,7 +1,6 @@
 //! A step for a flow of which nothing is known, and steps that are of no use.
 
-use crate::dynamics::{Field, jacobian};
-use crate::linalg::{Block, BlockMut};
+use crate::dynamics::{Field, PointJacobian};
 use crate::solve::{Options, Problem, solve};
 use crate::{Error, Result};
 
@@ -38,12 +37,8 @@ pub fn least_step(field: Field<f64>, params: &[f64], start: &[f64], time: f64) -
 
 /// The root of the sum of squares of the Jacobian, which bounds its spectral norm.
 fn size(field: Field<f64>, params: &[f64], state: &[f64], time: f64) -> f64 {
-    let (component, dim) = (field.component, field.state_dim());
-    let (mut value, mut slab) = (vec![0.0; dim], vec![0.0; component.slab_len()]);
     let mut u = state.to_vec();
-    u.resize(component.in_dim(), time);
-    let (out, kept) = (BlockMut::new(&mut value, 1), BlockMut::new(&mut slab, 1));
-    component.linearize(params, Block::new(&u, 1), out, kept, &mut vec![0.0; component.scratch_len()]);
-    let jacobian = jacobian(component, params, Block::new(&slab, 1), dim);
+    u.resize(field.component.in_dim(), time);
+    let jacobian = PointJacobian::new(field.component, params).at(&u, state.len());
     jacobian.iter().map(|x| x * x).sum::<f64>().sqrt()
 }

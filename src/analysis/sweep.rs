@@ -2,11 +2,11 @@
 
 use super::section::Plane;
 use super::spectrum::{Spectrum, Status};
+use super::states::States;
 use super::{Run, SpectrumOptions, Stepped};
 use crate::dynamics::Field;
 use crate::io::checkpoint::{FRESH, same_settings};
 use crate::io::tensors::{Tensor, TensorData, Tensors};
-use crate::linalg::{Block, BlockMut};
 use crate::solve::{Options, Tableau};
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -94,8 +94,12 @@ impl SweepPoint {
         let samples = match cut {
             Some(cut) => cut.samples(system, step, state, options)?,
             None => {
-                let mut orbit = Orbit::new(system, step, state);
-                samples(|| orbit.next(options.component), options)
+                let mut states = States::new(system, 0, step, state);
+                let next = || {
+                    states.advance(1);
+                    states.state()[options.component]
+                };
+                samples(next, options)
             }
         };
         Ok(Self { exponents, standard_errors, status, samples, failure: None })
@@ -108,34 +112,6 @@ impl SweepPoint {
             failure: Some(reason.to_string()),
             ..Self::default()
         }
-    }
-}
-
-/// States alone go on: tangents cost more than they do.
-struct Orbit<'a> {
-    system: &'a Stepped<'a, f64>,
-    step: u64,
-    arguments: Vec<f64>,
-    state: Vec<f64>,
-    scratch: Vec<f64>,
-}
-
-impl<'a> Orbit<'a> {
-    fn new(system: &'a Stepped<'a, f64>, step: u64, state: &[f64]) -> Self {
-        let mut arguments = state.to_vec();
-        arguments.resize(system.map.in_dim(), 0.0);
-        Self { system, step, arguments, state: state.to_vec(), scratch: vec![0.0; system.map.scratch_len()] }
-    }
-
-    /// A component of the next state.
-    fn next(&mut self, component: usize) -> f64 {
-        let (system, dim) = (self.system, self.state.len());
-        system.fill(self.step, 0, 1, &mut self.arguments[dim..]);
-        let (u, out) = (Block::new(&self.arguments, 1), BlockMut::new(&mut self.state, 1));
-        system.map.eval(system.params, u, out, &mut self.scratch);
-        self.arguments[..dim].copy_from_slice(&self.state);
-        self.step += 1;
-        self.state[component]
     }
 }
 

@@ -1,8 +1,7 @@
 //! The contract and the exact identities of the cells with provable dynamics.
 
 use super::{Along, AntisymmetricRnn, CoRnn, Cotangents, OrthogonalRnn, Ragged, Recurrent, SequenceTape};
-use crate::dynamics::{Component, jacobian, testkit};
-use crate::linalg::{Block, BlockMut};
+use crate::dynamics::{Component, PointJacobian, testkit};
 use crate::nn::Activation;
 use nalgebra::DMatrix;
 use proptest::prelude::*;
@@ -36,10 +35,7 @@ proptest! {
 /// The Jacobian by the state at a point.
 fn at<C: Component<f64>>(cell: &C, params: &[f64], u: &[f64]) -> DMatrix<f64> {
     let n = cell.out_dim();
-    let mut scratch = vec![0.0; cell.scratch_len()];
-    let (mut out, mut slab) = (vec![0.0; n], vec![0.0; cell.slab_len()]);
-    cell.linearize(params, Block::new(u, 1), BlockMut::new(&mut out, 1), BlockMut::new(&mut slab, 1), &mut scratch);
-    DMatrix::from_row_slice(n, n, &jacobian(cell, params, Block::new(&slab, 1), n))
+    DMatrix::from_row_slice(n, n, &PointJacobian::new(cell, params).at(u, n))
 }
 
 #[test]

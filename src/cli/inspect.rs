@@ -1,8 +1,7 @@
 //! `flowmap inspect`.
 
 use super::args::InspectArgs;
-use super::console::{Console, short, to_stdout};
-use super::settings::read_options;
+use super::shared::{Console, short, to_stdout};
 use crate::cells::Layers;
 use crate::cells::pytorch::{self, Loaded};
 use crate::io::tensors::{self, Tensors};
@@ -24,38 +23,38 @@ use std::path::Path;
 pub fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let path = args.file.as_path();
     let (text, value) = match kind(path)? {
-        Kind::Npy => array(path)?,
-        Kind::Tensors => weights(path)?,
-        Kind::ModelFolder => model(&path.join("model.safetensors"))?,
-        Kind::Data => data(args, console)?,
+        Content::Npy => array(path)?,
+        Content::Tensors => weights(path)?,
+        Content::ModelFolder => model(&path.join("model.safetensors"))?,
+        Content::Data => data(args, console)?,
     };
     if console.json { console.json(&value) } else { to_stdout(text.trim_end()) }
 }
 
-enum Kind {
+enum Content {
     Npy,
     Tensors,
     ModelFolder,
     Data,
 }
 
-fn kind(path: &Path) -> Result<Kind> {
+fn kind(path: &Path) -> Result<Content> {
     if path.is_dir() {
         if !path.join("model.safetensors").exists() {
             let what = "the folder holds no model.safetensors";
             return Err(Error::format(path, what, "name a file, or the folder of a finished `flowmap fit`"));
         }
-        return Ok(Kind::ModelFolder);
+        return Ok(Content::ModelFolder);
     }
     Ok(match path.extension().and_then(|e| e.to_str()) {
-        Some("npy") => Kind::Npy,
-        Some("safetensors") => Kind::Tensors,
-        _ => Kind::Data,
+        Some("npy") => Content::Npy,
+        Some("safetensors") => Content::Tensors,
+        _ => Content::Data,
     })
 }
 
 fn data(args: &InspectArgs, console: &Console) -> Result<(String, Value)> {
-    let options = read_options(&args.columns, None, &DataHead::default());
+    let options = args.columns.read_options(None, &DataHead::default());
     let (panel, warnings) = read_csv(&args.file, &options)?;
     warnings.iter().for_each(|warning| console.say(format_args!("warning: {warning}")));
     let summary = Summary::of(&panel);

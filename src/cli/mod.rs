@@ -1,32 +1,25 @@
 //! The program: options in, the library called, results told. No numerics here.
 //!
 //! Results go to files under `--out`, progress and messages to stderr, and with `--json` one JSON object to stdout.
+//!
+//! A command is a file, or a folder of its name where it is long: there `mod` runs it, `report` says it in JSON and words, and
+//! `tables` and `figures` write its files. What several commands use is in `shared`, the options of all are in `args`.
 
 mod args;
-mod console;
-mod figures;
 mod fit;
 mod gradients;
 mod inspect;
-mod interrupt;
 mod lyapunov;
-mod portrait;
 mod predict;
-mod progress;
-mod report;
-mod section;
-mod settings;
+mod shared;
 mod simulate;
-mod simulate_model;
-mod sources;
 mod stability;
 mod sweep;
 mod systems;
-mod tables;
 
 use args::{Cli, Command};
 use clap::Parser;
-use console::Console;
+use shared::Console;
 use std::process::ExitCode;
 
 use crate::{Error, Result};

@@ -1,7 +1,7 @@
 //! `flowmap systems`.
 
 use super::args::SystemsArgs;
-use super::console::{Console, short, to_stdout};
+use super::shared::{Console, short, to_stdout};
 use crate::Result;
 use crate::dynamics::systems::{Instance, Kind, Reference, SYSTEMS, Settings, System, system};
 use serde_json::{Value, json};

@@ -22,12 +22,12 @@ impl<C> AtRest<C> {
     where
         C: Component<T>,
     {
-        let (zeros, rest) = scratch.split_at_mut(self.0.in_dim());
+        let (origin, rest) = scratch.split_at_mut(self.0.in_dim());
         let (out, rest) = rest.split_at_mut(self.0.out_dim());
         let (slab, rest) = rest.split_at_mut(self.0.slab_len());
-        zeros.fill(T::zero());
-        self.0.linearize(params, Block::new(zeros, 1), BlockMut::new(out, 1), BlockMut::new(slab, 1), rest);
-        (out, slab, zeros, rest)
+        origin.fill(T::zero());
+        self.0.linearize(params, Block::new(origin, 1), BlockMut::new(out, 1), BlockMut::new(slab, 1), rest);
+        (out, slab, origin, rest)
     }
 }
 
@@ -95,11 +95,11 @@ impl<T: Real, C: Component<T>> Component<T> for AtRest<C> {
     ) {
         let Some(bar) = params_bar else { return self.0.vjp(params, slab, w, u_bar, None, scratch) };
         self.0.vjp(params, slab, w, u_bar, Some(bar), scratch);
-        let (total, slab_zero, zeros, rest) = self.zero(params, scratch);
+        let (total, slab_zero, origin, rest) = self.zero(params, scratch);
         for (total, w) in total.iter_mut().zip(w.data.chunks_exact(w.lanes)) {
             *total = -w.iter().fold(T::zero(), |sum, &w| sum + w);
         }
-        self.0.vjp(params, Block::new(slab_zero, 1), Block::new(total, 1), BlockMut::new(zeros, 1), Some(bar), rest);
+        self.0.vjp(params, Block::new(slab_zero, 1), Block::new(total, 1), BlockMut::new(origin, 1), Some(bar), rest);
     }
 }
 

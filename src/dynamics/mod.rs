@@ -26,7 +26,7 @@ pub use curved::{Bend, Curved};
 pub(crate) use curved::{add_lanes, add_points, apart, side_by_side};
 pub use dual::{Dual, Scalar};
 pub use field::{Constants, Crossing, Effect, Event, Field, Inputs};
-pub use jacobian::jacobian;
+pub use jacobian::{PointJacobian, jacobian};
 pub use lift::{Lift, LiftMap, SmallField, SmallMap, Swept};
 pub use march::Marcher;
 pub(crate) use march::{March, Rows, Scale, Stand};

@@ -3,10 +3,9 @@
 use super::strategy::show_bytes;
 use super::{Gradient, Plan, Settings, Strategy, difference, gradient};
 use crate::dynamics::Field;
+use crate::random::Stream;
 use crate::solve::{CHUNK, Options, Problem, Recording, Tape, integrate, integrate_along, map_problem};
 use crate::{Error, Real, Result};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 use std::time::Instant;
@@ -138,8 +137,7 @@ pub fn audit<T: Real>(
     }
     let tapes = tapes(field, params, problem, options)?;
     let directions = (0..directions).map(|k| {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(k as u64);
+        let mut rng = Stream::Direction(k).of(seed);
         let mut d: Vec<f64> =
             (0..params.len() + problem.starts.len()).map(|_| StandardNormal.sample(&mut rng)).collect();
         // Relative to each number, or to the usual one where it is near zero.

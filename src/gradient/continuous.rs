@@ -115,13 +115,13 @@ struct Quadrature<'q, 'a, T: Real> {
 impl<'q, 'a, T: Real> Quadrature<'q, 'a, T> {
     fn new(field: Field<'a, T>, adjoint: &'q Adjoint<'a, T>, course: &'q Course<'a, T>, origin: &Origin<T>) -> Self {
         let (lanes, component) = (origin.ids.len(), field.component);
-        let zeros = |n: usize| vec![T::zero(); n * lanes];
+        let room = |n: usize| vec![T::zero(); n * lanes];
         Self {
             first: origin.slab.clone(),
-            lambda: zeros(adjoint.rows()),
-            w: zeros(field.state_dim()),
-            bar: zeros(component.in_dim()),
-            scratch: zeros(component.scratch_len()),
+            lambda: room(adjoint.rows()),
+            w: room(field.state_dim()),
+            bar: room(component.in_dim()),
+            scratch: room(component.scratch_len()),
             row: vec![T::zero(); field.inputs.map_or(0, |inputs| inputs.dim())],
             field,
             adjoint,

@@ -2,10 +2,9 @@
 
 use super::{Bars, Onto, pull_all};
 use crate::dynamics::Field;
+use crate::random::Stream;
 use crate::solve::{CHUNK, Control, Options, Problem, Recording, integrate, map_problem};
 use crate::{Real, Result};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Random cotangents a trajectory: the largest growth among them is that of the fastest direction, up to a factor of
@@ -55,8 +54,7 @@ pub fn growth<T: Real>(
         };
         let usable: Vec<usize> = (0..part.len()).filter(usable).collect();
         for probe in 0..PROBES {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream((first * PROBES + probe) as u64);
+            let mut rng = Stream::Probe(first * PROBES + probe).of(seed);
             let mut outputs = vec![T::zero(); solution.states.len()];
             for &s in &usable {
                 let bar = &mut outputs[(part.row_ptr[s + 1] - 1) * dim..][..dim];

@@ -165,7 +165,7 @@ proptest! {
 
     #[test]
     fn reverse_mode_is_the_transpose_of_forward_mode(seed in 0u64..10_000) {
-        for &tableau in METHODS.iter().filter(|m| !matches!(m.kind, Kind::Partitioned(_))) {
+        for &tableau in METHODS.iter().filter(|m| !m.is_partitioned()) {
             let case = Case::random(seed, 7);
             let options = options(tableau);
             let (states, tape) = recorded(&case, &options);
@@ -185,7 +185,7 @@ proptest! {
 
     #[test]
     fn checkpoints_give_the_same_bits_as_a_tape(seed in 0u64..10_000, every in 1usize..9) {
-        for &tableau in METHODS.iter().filter(|m| !matches!(m.kind, Kind::Partitioned(_))) {
+        for &tableau in METHODS.iter().filter(|m| !m.is_partitioned()) {
             let case = Case::random(seed, 6);
             let options = options(tableau);
             let results: Vec<_> = [Recording::tape(), Recording::checkpoints(every)]
@@ -205,7 +205,7 @@ proptest! {
 
     #[test]
     fn a_trajectory_has_the_same_bits_in_any_company(seed in 0u64..10_000) {
-        for &tableau in METHODS.iter().filter(|m| !matches!(m.kind, Kind::Partitioned(_))) {
+        for &tableau in METHODS.iter().filter(|m| !m.is_partitioned()) {
             let case = Case::random(seed, 37);
             let options = options(tableau);
             let all = solve(case.field(), &case.params, &case.problem(), &options).unwrap();

@@ -59,12 +59,12 @@ impl OutputFolder {
         self.path.join(name)
     }
 
-    /// Writes the file `name` whole or not at all, as [`write_atomic`] does.
+    /// Writes text to the file `name`, whole or not at all, as [`write_atomic`] does.
     ///
     /// # Errors
     /// Those of [`write_atomic`].
-    pub fn write(&self, name: &str, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-        write_atomic(&self.file(name), fill)
+    pub fn write(&self, name: &str, text: &str) -> Result<()> {
+        write_atomic(&self.file(name), |writer| writer.write_all(text.as_bytes()))
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let folder = OutputFolder::create(&base.path().join("a/b/c"), &["x.txt"], 10_000).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        folder.write("x.txt", |w| w.write_all(b"1")).unwrap();
+        folder.write("x.txt", "1").unwrap();
         assert_eq!(fs::read(folder.file("x.txt")).unwrap(), b"1");
     }
 
@@ -117,7 +117,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         fs::write(base.path().join("mine.txt"), "kept").unwrap();
         let folder = OutputFolder::create(base.path(), &[], 1).unwrap();
-        folder.write("x.txt", |_| Ok(())).unwrap();
+        folder.write("x.txt", "").unwrap();
         assert_eq!(fs::read(base.path().join("mine.txt")).unwrap(), b"kept");
     }
 

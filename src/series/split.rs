@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 
 use super::Panel;
+use crate::random::Stream;
 use crate::{Error, Result};
 
 /// What is held out for testing.
@@ -81,8 +81,6 @@ pub const LEAST_SERIES_FOR_VALIDATION_SERIES: usize = 8;
 const VALIDATION_ROWS: f64 = 0.15;
 const VALIDATION_SERIES: f64 = 0.2;
 // Streams of the generator, so that the draw of validation series does not depend on how many were held out.
-const TEST_STREAM: u64 = 1;
-const VALIDATION_STREAM: u64 = 2;
 
 impl Split {
     /// Splits a panel. Draws come from ChaCha8 seeded with `seed`.
@@ -124,7 +122,7 @@ impl Split {
                     ));
                 }
                 let count = rounded_share(fraction, lengths.len()).min(long.len() - 1);
-                for i in draw(&long, count, seed, TEST_STREAM) {
+                for i in draw(&long, count, Stream::TestSeries.of(seed)) {
                     let n = lengths[i];
                     let first = ((condition * n as f64).floor() as usize).clamp(1, n - 1);
                     series[i] = SeriesSplit {
@@ -214,7 +212,7 @@ fn take_validation(series: &mut [SeriesSplit], seed: u64) {
     // A series with one training row has nothing to be validated on.
     let candidates: Vec<usize> = training.iter().copied().filter(|&i| series[i].conditioning.len() >= 2).collect();
     let count = rounded_share(VALIDATION_SERIES, training.len()).min(candidates.len().saturating_sub(1));
-    for i in draw(&candidates, count, seed, VALIDATION_STREAM) {
+    for i in draw(&candidates, count, Stream::ValidationSeries.of(seed)) {
         let half = series[i].conditioning.len() / 2;
         divide(&mut series[i], half);
         series[i].role = Role::Validation;
@@ -228,9 +226,7 @@ fn divide(series: &mut SeriesSplit, at: usize) {
 
 /// `count` of the candidates, every choice equally likely. Written out (a partial Fisher–Yates shuffle on the named
 /// generator) because sampling routines of libraries may change their draws between versions.
-fn draw(candidates: &[usize], count: usize, seed: u64, stream: u64) -> Vec<usize> {
-    let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    generator.set_stream(stream);
+fn draw(candidates: &[usize], count: usize, mut generator: ChaCha8Rng) -> Vec<usize> {
     let mut pool = candidates.to_vec();
     let count = count.min(pool.len());
     for i in 0..count {

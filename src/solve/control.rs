@@ -130,11 +130,23 @@ pub(crate) const COARSE: f64 = 0.01;
 /// Steps of fixed length that are counted from one place: whole numbers up to 2²⁴ are exact in single precision.
 pub(crate) const COUNTED: usize = 1 << 20;
 
+/// A last step that would leave a sliver is stretched over it, to this many times its length.
+#[inline(always)]
+pub(crate) fn stretch<T: Real>() -> T {
+    T::one() + T::default_epsilon().sqrt()
+}
+
+/// A step this small beside the time is not told from rounding.
+#[inline(always)]
+pub(crate) fn least_share<T: Real>() -> T {
+    T::of(16.0) * T::default_epsilon()
+}
+
 /// The signed length of another attempt at `t` after a refused one of length `step`, `factor` times as long but not under
 /// `min_step`; none where that is no shorter, or too short to tell from rounding.
 pub(crate) fn shorter<T: Real>(t: T, step: T, factor: T, min_step: T) -> Option<T> {
     let length = (step * factor).abs().max(min_step);
-    let rounding = T::of(16.0) * T::default_epsilon() * t.abs();
+    let rounding = least_share::<T>() * t.abs();
     let shorter = length.copysign(step);
     (rounding < length && length < step.abs() && t + shorter != t).then_some(shorter)
 }

@@ -1,6 +1,6 @@
 //! Rounds: every lane attempts a step of its own, side by side with the others.
 
-use super::control::{COARSE, COUNTED, Controller, shorter};
+use super::control::{COARSE, COUNTED, Controller, shorter, stretch};
 use super::diagnose::diagnose;
 use super::lanes::Lanes;
 use super::stepper::{Standing, Stepper};
@@ -141,8 +141,7 @@ impl<'a, T: Real> Engine<'a, T> {
         self.step.resize(lanes.ids.len(), T::zero());
         for (lane, own) in lanes.own.iter().enumerate() {
             let left = own.stop - lanes.t[lane];
-            // A last step that would leave a sliver is stretched over it.
-            let reaches = own.h.abs() * (T::one() + T::default_epsilon().sqrt()) >= left.abs();
+            let reaches = own.h.abs() * stretch() >= left.abs();
             self.step[lane] = if reaches { left } else { own.h };
         }
     }

@@ -1,7 +1,7 @@
 //! One pass over all trajectories on one thread.
 
 use super::engine::Engine;
-use super::{Kind, Options, Problem, Recording, Report, Solution, Tape};
+use super::{Options, Problem, Recording, Report, Solution, Tape};
 use crate::dynamics::{Field, Tangent};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Real, Result};
@@ -84,7 +84,7 @@ pub(crate) fn checked<T: Real>(
     if params.len() != field.component.param_count() {
         return Err(Error::shape("parameters of the field", field.component.param_count(), params.len()));
     }
-    if let Kind::Partitioned(_) = options.method.kind {
+    if options.method.is_partitioned() {
         check_separable(field, params, problem)?;
     }
     Ok(Solution {

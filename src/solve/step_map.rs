@@ -1,7 +1,7 @@
 //! A step of fixed length as a map: what makes a flow a discrete system.
 
+use super::Tableau;
 use super::tableau::Coefficients;
-use super::{Kind, Tableau};
 use crate::dynamics::{Component, Curved, Field, MOST_STAGES, Method, ParamSpec, Rows, Strider, Tangent};
 use crate::linalg::{Block, BlockMut};
 use crate::{Error, Real, Result};
@@ -30,7 +30,7 @@ impl<'a, T: Real> StepMap<'a, T> {
         if tableau.is_implicit() {
             return Err(Error::config(format!("{} is implicit", tableau.name), "use an ImplicitStepMap"));
         }
-        if matches!(tableau.kind, Kind::Partitioned(_)) && !field.state_dim().is_multiple_of(2) {
+        if tableau.is_partitioned() && !field.state_dim().is_multiple_of(2) {
             let what = format!(
                 "{} moves positions and momenta in pairs, and the state has {} rows",
                 tableau.name,
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
     use crate::dynamics::systems::{Settings, system};
     use crate::dynamics::{Going, testkit};
-    use crate::solve::{Kind, METHODS, Options, Problem, RK4, VERLET, solve};
+    use crate::solve::{METHODS, Options, Problem, RK4, VERLET, solve};
 
     #[test]
     fn steps_of_every_method_fulfil_the_contract() {
@@ -220,10 +220,7 @@ mod tests {
         ] {
             let settings = Settings::parse(&Vec::from_iter((!settings.is_empty()).then_some(settings))).unwrap();
             let instance = system(name).unwrap().build(&settings).unwrap();
-            for method in METHODS
-                .iter()
-                .filter(|m| !m.is_implicit() && (!matches!(m.kind, Kind::Partitioned(_)) || instance.separable))
-            {
+            for method in METHODS.iter().filter(|m| !m.is_implicit() && (!m.is_partitioned() || instance.separable)) {
                 let map = StepMap::new(instance.field().unwrap(), method, 0.03).unwrap();
                 if let Err(what) = testkit::check(&map, &instance.params, 0.5, 1) {
                     panic!("{name} by {}: {what}", method.name);

@@ -183,6 +183,11 @@ impl Tableau {
     pub fn is_implicit(&self) -> bool {
         matches!(self.kind, Kind::DiagonallyImplicit(_))
     }
+
+    /// Whether it is for separable systems, of positions and momenta.
+    pub fn is_partitioned(&self) -> bool {
+        matches!(self.kind, Kind::Partitioned(_))
+    }
 }
 
 /// `1/z` of a `z` that is not small, without overflow on the way; 0 where it is too large for a number.

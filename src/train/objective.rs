@@ -5,11 +5,10 @@ use crate::dynamics::Field;
 use crate::gradient::{Audit, Growth, Onto, Passed, Plan, Settings, audit, growth};
 use crate::models::segments::{Segment, Start};
 use crate::models::{EncoderTape, History, NeuralOde};
+use crate::random::Stream;
 use crate::series::Panel;
 use crate::solve::{Failure, Options, Problem, map_chunks, solve};
 use crate::train::OnFailure;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Weighted squared errors over the observed cells that trajectories meet.
@@ -123,7 +122,6 @@ impl Objective<'_> {
     ) -> Result<Outcome> {
         let plan = Plan::unseen(&self.settings, segments.len());
         let parts = map_chunks(segments.len(), |range| {
-            let noise = noise.map(|(deviation, seed)| (deviation, seed, range.start as u64));
             self.chunk(params, starts, &segments[range.clone()], noise, (range.start, &plan))
         });
         let mut whole =
@@ -218,15 +216,14 @@ impl Objective<'_> {
         params: &[f64],
         starts: &[f64],
         segments: &[&Segment],
-        noise: Option<(f64, u64, u64)>,
+        noise: StartNoise,
         (first, plan): (usize, &Plan),
     ) -> Result<Outcome> {
         let dim = self.model.state_dim();
         let mut encoder_tape = EncoderTape::default();
         let mut begin = start_states(self.model, params, starts, segments, &mut encoder_tape)?;
-        if let Some((deviation, seed, stream)) = noise {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(stream);
+        if let Some((deviation, seed)) = noise {
+            let mut rng = Stream::Noise { first }.of(seed);
             for x in &mut begin {
                 let z: f64 = StandardNormal.sample(&mut rng);
                 *x += deviation * z;

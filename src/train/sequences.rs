@@ -2,10 +2,9 @@
 
 use crate::models::sequence::{Example, ModelTape, SequenceEncoder, SequenceModel};
 use crate::nn::{AdamW, Schedule, clip_norm};
+use crate::random::Stream;
 use crate::solve::map_parts;
 use crate::{Error, Real, Result};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use std::sync::Mutex;
 
 /// Sequences that become longer while training: what is learned on short ones shows the way on long ones.
@@ -130,8 +129,7 @@ impl<'a, T: Real, E: SequenceEncoder<T>> SequenceTrainer<'a, T, E> {
             let mut part = parts[number].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let Part { tape, gradient } = &mut *part;
             gradient.fill(T::zero());
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(1 + at);
+            let mut rng = Stream::SequenceStep(at).of(seed);
             rng.set_word_pos((number as u128) << 32);
             model.loss(params, &batch[range], weight, &mut rng, tape, gradient)
         });
@@ -183,7 +181,8 @@ mod tests {
     use crate::cells::{Kind, Layers};
     use crate::models::sequence::{Readout, RecurrentEncoder, Target};
     use crate::nn::{Activation, Mlp};
-    use rand::RngExt;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     fn settings() -> SequenceTraining {
         SequenceTraining {

@@ -7,13 +7,13 @@ use crate::gradient::{Audit, Plan, Settings};
 use crate::models::segments::{self, Segment};
 use crate::models::{Conditioning, NeuralOde, Persistence};
 use crate::nn::{AdamW, Schedule, clip_norm};
+use crate::random::Stream;
 use crate::series::Panel;
 use crate::series::split::{SeriesSplit, Split};
 use crate::solve::Options;
 use crate::{Error, Result};
+use rand::RngExt;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::ops::Range;
 
 /// What is to be trained on what.
@@ -189,7 +189,8 @@ impl<'a> Trainer<'a> {
         if self.task.model.encoder().is_none() {
             return self.windows(phase, horizon);
         }
-        let mut rng = self.rng(epoch, 1);
+        // A stream of its own for each epoch: nothing of it needs to be kept.
+        let mut rng = Stream::Anchors { epoch }.of(self.task.seed);
         let mut all = Vec::new();
         for (series, rows) in self.learned(phase) {
             // Anchors leave at least half the horizon to predict, where the series is long enough for that.
@@ -235,13 +236,6 @@ impl<'a> Trainer<'a> {
         self.objective.audit(params, starts, &some, (AUDITED_DIRECTIONS, self.task.seed))
     }
 
-    /// A generator of its own for each epoch and purpose, so that nothing of it needs to be kept.
-    fn rng(&self, epoch: usize, purpose: u64) -> ChaCha8Rng {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.task.seed);
-        rng.set_stream(16 + 4 * epoch as u64 + purpose);
-        rng
-    }
-
     /// Does one epoch.
     ///
     /// # Errors
@@ -255,7 +249,7 @@ impl<'a> Trainer<'a> {
         self.choose_horizon(state)?;
         let segments = self.segments(state.phase, state.horizon, epoch);
         let mut order: Vec<&Segment> = segments.iter().collect();
-        let mut rng = self.rng(epoch, 2);
+        let mut rng = Stream::Order { epoch }.of(self.task.seed);
         if order.len() > self.task.spec.batch {
             order.shuffle(&mut rng);
         }

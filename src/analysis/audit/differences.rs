@@ -1,8 +1,8 @@
 //! The Jacobian against finite differences.
 
 use super::Check;
-use super::replay::Replay;
 use crate::analysis::Stepped;
+use crate::analysis::states::States;
 use crate::dynamics::Tangent;
 use crate::linalg::{Block, BlockMut};
 use rand::SeedableRng;
@@ -22,31 +22,31 @@ const POINTS: u64 = 5;
 pub fn jacobian(system: &Stepped<f64>, start: &[f64], warmup: u64, apart: u64, seed: u64) -> Check {
     let (map, dim) = (system.map, system.dim());
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut replay = Replay::new(system, start);
-    replay.advance(warmup);
+    let mut states = States::new(system, 0, 0, start);
+    states.advance(warmup);
     let (mut slab, mut scratch) = (vec![0.0; map.slab_len()], vec![0.0; map.scratch_len()]);
     let mut errors: Vec<f64> = Vec::new();
     for point in 0..POINTS {
-        if system.length().is_some_and(|length| replay.step >= length) {
+        if system.length().is_some_and(|length| states.step() >= length) {
             break;
         }
-        replay.look();
+        states.look();
         let length = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
-        let size = length(&replay.arguments[..dim]).max(1e-3);
+        let size = length(states.state()).max(1e-3);
         // Small components may bend the map on their own scale.
         let scale = |x: &f64| x.abs() + SMALLEST * size;
         let normal =
             |x: &f64| -> f64 { scale(x) * <StandardNormal as Distribution<f64>>::sample(&StandardNormal, &mut rng) };
-        let mut direction: Vec<f64> = replay.arguments[..dim].iter().map(normal).collect();
+        let mut direction: Vec<f64> = states.state().iter().map(normal).collect();
         direction.resize(map.in_dim(), 0.0);
         let (mut value, mut slope) = (vec![0.0; dim], vec![0.0; dim]);
         let (out, kept) = (BlockMut::new(&mut value, 1), BlockMut::new(&mut slab, 1));
-        map.linearize(system.params, Block::new(&replay.arguments, 1), out, kept, &mut scratch);
+        map.linearize(system.params, Block::new(&states.arguments, 1), out, kept, &mut scratch);
         let along = Tangent::from(Block::new(&direction, 1));
         map.jvp(system.params, Block::new(&slab, 1), along, BlockMut::new(&mut slope, 1), &mut scratch);
         let width = WIDTH * size / length(&direction);
         let mut side = |sign: f64| {
-            let u: Vec<f64> = replay.arguments.iter().zip(&direction).map(|(u, d)| u + sign * width * d).collect();
+            let u: Vec<f64> = states.arguments.iter().zip(&direction).map(|(u, d)| u + sign * width * d).collect();
             let mut out = vec![0.0; dim];
             map.eval(system.params, Block::new(&u, 1), BlockMut::new(&mut out, 1), &mut scratch);
             out
@@ -56,9 +56,9 @@ pub fn jacobian(system: &Stepped<f64>, start: &[f64], warmup: u64, apart: u64, s
         // Where the slope vanishes, what rounding leaves of the difference is no error of it.
         let rounding = 4.0 * f64::EPSILON * length(&value) / width;
         errors.push(length(&apart_by) / (length(&slope) + rounding / TOLERANCE).max(f64::MIN_POSITIVE));
-        replay.go();
+        states.go();
         if point + 1 < POINTS {
-            replay.advance(apart.min(system.length().map_or(apart, |n| n.saturating_sub(replay.step))));
+            states.advance(apart.min(system.length().map_or(apart, |n| n.saturating_sub(states.step()))));
         }
     }
     // A point at a corner, or where a torus is cut open, says nothing of the others.

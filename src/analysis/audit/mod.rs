@@ -2,7 +2,6 @@
 
 mod cells;
 mod differences;
-mod replay;
 mod sums;
 mod trajectories;
 
@@ -10,10 +9,10 @@ pub use differences::jacobian;
 pub use sums::{SumRule, sum};
 pub use trajectories::{Separation, leading, separate};
 
+use super::states::States;
 use super::{Run, Spectrum, TracePoint};
 use crate::Real;
 use crate::io::json;
-use replay::Replay;
 use serde::Serialize;
 
 /// Something that must hold, and whether it does.
@@ -92,13 +91,12 @@ pub fn pairs(spectrum: &Spectrum, sum: f64) -> Option<Check> {
 pub fn is_moving<T: Real>(run: &Run<T>) -> bool {
     let Some(walk) = run.walks().next() else { return false };
     let state: Vec<T> = walk.state().data.iter().step_by(walk.starts()).copied().collect();
-    let mut replay = Replay::new(run.system(), &state);
-    replay.step = walk.step();
-    if run.system().length().is_some_and(|length| replay.step >= length) {
+    let mut states = States::new(run.system(), 0, walk.step(), &state);
+    if run.system().length().is_some_and(|length| walk.step() >= length) {
         return true;
     }
-    replay.look();
+    states.look();
     let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
-    let moved = norm(&mut replay.next.iter().zip(&state).map(|(a, b)| a.f64() - b.f64()));
+    let moved = norm(&mut states.next.iter().zip(&state).map(|(a, b)| a.f64() - b.f64()));
     moved > 1e-9 * (1e-3 + norm(&mut state.iter().map(|x| x.f64()))) * run.system().clock.step.abs().min(1.0)
 }

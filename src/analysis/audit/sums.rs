@@ -1,10 +1,9 @@
 //! Sum rules: the sum of all exponents is the average logarithm of what a step does to volumes.
 
 use super::Check;
-use super::replay::Replay;
+use crate::analysis::states::States;
 use crate::analysis::{Run, Stepped};
-use crate::dynamics::{Component, Field, jacobian};
-use crate::linalg::{Block, BlockMut};
+use crate::dynamics::{Field, PointJacobian};
 use crate::{Real, Result};
 use nalgebra::DMatrix;
 
@@ -37,30 +36,13 @@ pub(super) fn log_det(dim: usize, entry: impl Fn(usize, usize) -> f64) -> f64 {
     factors.u().diagonal().iter().map(|x| x.abs().ln()).sum()
 }
 
-/// The Jacobian of a component by the state, at arguments, row after row.
-fn jacobian_at<T: Real>(component: &dyn Component<T>, params: &[T], u: &[T], room: &mut Room<T>) -> Vec<T> {
-    room.value.resize(component.out_dim(), T::zero());
-    room.slab.resize(component.slab_len(), T::zero());
-    room.scratch.resize(component.scratch_len(), T::zero());
-    let (value, slab) = (BlockMut::new(&mut room.value, 1), BlockMut::new(&mut room.slab, 1));
-    component.linearize(params, Block::new(u, 1), value, slab, &mut room.scratch);
-    jacobian(component, params, Block::new(&room.slab, 1), component.out_dim())
-}
-
-#[derive(Default)]
-struct Room<T> {
-    value: Vec<T>,
-    slab: Vec<T>,
-    scratch: Vec<T>,
-}
-
 impl<'a, T: Real> SumRule<'a, T> {
     /// The determinant of each step's Jacobian, by LU factorisation.
     pub fn determinant(system: &'a Stepped<'a, T>) -> Self {
-        let (map, params, dim) = (system.map, system.params, system.dim());
-        let mut room = Room::default();
+        let dim = system.dim();
+        let mut jacobians = PointJacobian::new(system.map, system.params);
         let rule = move |u: &[T], _: &[T]| {
-            let jacobian = jacobian_at(map, params, u, &mut room);
+            let jacobian = jacobians.at(u, dim);
             log_det(dim, |i, j| jacobian[i * dim + j].f64())
         };
         let cost = 4.0 * (dim as f64).powi(3) + STEP;
@@ -69,11 +51,10 @@ impl<'a, T: Real> SumRule<'a, T> {
 
     /// The trace of a field's Jacobian, its divergence, at each step's beginning, times the step.
     pub fn divergence(field: Field<'a, T>, params: &'a [T], step: f64) -> Self {
-        let component = field.component;
-        let dim = component.out_dim();
-        let mut room = Room::default();
+        let dim = field.state_dim();
+        let mut jacobians = PointJacobian::new(field.component, params);
         let rule = move |u: &[T], _: &[T]| {
-            let jacobian = jacobian_at(component, params, u, &mut room);
+            let jacobian = jacobians.at(u, dim);
             step * (0..dim).map(|i| jacobian[i * dim + i].f64()).sum::<f64>()
         };
         let cost = 20.0 * (dim as f64).powi(2) + STEP;
@@ -97,14 +78,14 @@ pub fn sum<T: Real>(run: &Run<T>, starts: &[Vec<T>], rule: SumRule<T>) -> Result
     let Some((steps, sums)) = run.first_sums(affordable) else { return Ok(None) };
     let (mut expected, mut size) = (0.0, 0.0);
     for (number, start) in starts.iter().enumerate() {
-        let mut replay = Replay::numbered(run.system(), start, number);
-        replay.advance(run.warmup());
+        let mut states = States::new(run.system(), number, 0, start);
+        states.advance(run.warmup());
         for _ in 0..steps {
-            replay.look();
-            let change = rule(&replay.arguments, &replay.next);
+            states.look();
+            let change = rule(&states.arguments, &states.next);
             expected += change;
             size += change.abs();
-            replay.go();
+            states.go();
         }
     }
     let time = steps as f64 * starts.len() as f64 * run.system().duration();

@@ -1,7 +1,7 @@
 //! The leading exponent once more, without a Jacobian: by two trajectories that drift apart.
 
 use super::Check;
-use super::replay::Replay;
+use crate::analysis::states::States;
 use crate::analysis::{Spectrum, Stepped, standard_error};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -26,21 +26,20 @@ const BLOCKS: u64 = 64;
 /// Phys. Rev. A 14, 2338–2345). Cost: two evaluations a step. The exponent is −∞ if the two ever meet.
 pub fn separate(system: &Stepped<f64>, start: &[f64], warmup: u64, steps: u64, every: u64, seed: u64) -> Separation {
     let dim = system.dim();
-    let mut one = Replay::new(system, start);
+    let mut one = States::new(system, 0, 0, start);
     one.advance(warmup);
-    let mut two = Replay::new(system, start);
-    let size = one.arguments[..dim].iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-3);
+    let mut two = States::new(system, 0, warmup, one.state());
+    let size = one.state().iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-3);
     let distance = DISTANCE * size;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut apart: Vec<f64> = (0..dim).map(|_| StandardNormal.sample(&mut rng)).collect();
-    let place = |one: &Replay<f64>, two: &mut Replay<f64>, apart: &[f64]| {
+    let place = |one: &States<f64>, two: &mut States<f64>, apart: &[f64]| {
         let length = apart.iter().map(|x| x * x).sum::<f64>().sqrt();
         for (to, (&x, &d)) in two.arguments.iter_mut().zip(one.arguments.iter().zip(apart)) {
             *to = x + distance / length * d;
         }
     };
     place(&one, &mut two, &apart);
-    two.step = one.step;
     let block = (steps / BLOCKS / every).max(1);
     let mut blocks = Vec::new();
     let mut sum = 0.0;

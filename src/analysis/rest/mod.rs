@@ -9,8 +9,7 @@ mod tests;
 pub use nature::eigenvalues;
 pub use search::around;
 
-use crate::dynamics::{Component, Field, jacobian};
-use crate::linalg::{Block, BlockMut};
+use crate::dynamics::{Component, Field, PointJacobian};
 use crate::{Error, Result};
 use nalgebra::{Complex, DMatrix, DVector};
 
@@ -174,13 +173,10 @@ impl<'a> Resting<'a> {
             return false;
         }
         let rows = component.in_dim();
-        let (mut out, mut slab) = (vec![0.0; dim], vec![0.0; component.slab_len()]);
-        let mut scratch = vec![0.0; component.scratch_len()];
+        let mut jacobians = PointJacobian::new(component, self.params);
         MOMENTS.into_iter().any(|after| {
             let arguments: Vec<f64> = state.iter().copied().chain(self.beside.iter().map(|x| x + after)).collect();
-            let (value, kept) = (BlockMut::new(&mut out, 1), BlockMut::new(&mut slab, 1));
-            component.linearize(self.params, Block::new(&arguments, 1), value, kept, &mut scratch);
-            let matrix = jacobian(component, self.params, Block::new(&slab, 1), rows);
+            let matrix = jacobians.at(&arguments, rows);
             matrix.chunks_exact(rows).any(|row| row[dim..].iter().any(|x| *x != 0.0))
         })
     }
@@ -191,16 +187,11 @@ impl<'a> Resting<'a> {
         let steps = if let Law::Map { period } = self.law { period } else { 1 };
         let mut at = state.to_vec();
         let mut product = DMatrix::identity(dim, dim);
-        let mut value = vec![0.0; dim];
-        let mut slab = vec![0.0; self.component.slab_len()];
-        let mut scratch = vec![0.0; self.component.scratch_len()];
+        let mut jacobians = PointJacobian::new(self.component, self.params);
         for _ in 0..steps {
             let arguments: Vec<f64> = at.iter().chain(&self.beside).copied().collect();
-            let (u, out) = (Block::new(&arguments, 1), BlockMut::new(&mut value, 1));
-            self.component.linearize(self.params, u, out, BlockMut::new(&mut slab, 1), &mut scratch);
-            let rows = jacobian(self.component, self.params, Block::new(&slab, 1), dim);
-            product = DMatrix::from_row_slice(dim, dim, &rows) * product;
-            at.copy_from_slice(&value);
+            product = DMatrix::from_row_slice(dim, dim, &jacobians.at(&arguments, dim)) * product;
+            at.copy_from_slice(&jacobians.value);
         }
         let mut residual = DVector::from_vec(at);
         if let Law::Map { .. } = self.law {

@@ -1,8 +1,9 @@
 //! The longest step that keeps to an accurate trajectory.
 
 use super::{jacobian_at, step_map};
-use crate::analysis::{Frame, Stepped, Walk};
-use crate::dynamics::{Component, Field};
+use crate::analysis::Stepped;
+use crate::analysis::states::States;
+use crate::dynamics::Field;
 use crate::solve::{DOP853, KVAERNO5, Options, Problem, Tableau, solve};
 use crate::{Error, Result};
 use nalgebra::DVector;
@@ -25,6 +26,13 @@ pub struct Course<'a> {
     pub span: f64,
     /// How far each component may be off, infinite where it does not matter.
     pub tolerance: &'a [f64],
+}
+
+impl Course<'_> {
+    /// How many whole steps of a length it takes.
+    pub fn steps(&self, step: f64) -> f64 {
+        (self.span / step * (1.0 + 1e-12)).floor()
+    }
 }
 
 /// The largest step that keeps a trajectory within a tolerance of the accurate one, by bisection to one part in 4096; the
@@ -58,23 +66,19 @@ pub fn course_limit(field: Field<f64>, params: &[f64], method: &Tableau, course:
 
 /// Whether a step keeps to the accurate trajectory.
 fn keeps(field: Field<f64>, params: &[f64], method: &Tableau, course: Course, step: f64) -> Result<bool> {
-    let count = (course.span / step * (1.0 + 1e-12)).floor() as u64;
+    let count = course.steps(step) as u64;
     let stride = count.div_ceil(MOST_LOOKS).max(1);
     let looks: Vec<u64> = (1..=count.div_ceil(stride)).map(|look| (look * stride).min(count)).collect();
     let times: Vec<f64> = looks.iter().map(|&look| course.time + look as f64 * step).collect();
     let accurate = accurate(field, params, course, &times)?;
-    let map = step_map(field, method, step)?;
-    let stepped = clocked(&*map, params, course, step)?;
-    let mut walk = Walk::new(&stepped, &[course.start.to_vec()], 0, 0, Frame::Identity, 0)?;
-    for (look, there) in looks.into_iter().zip(accurate.chunks_exact(stepped.dim().max(1))) {
-        walk.advance(look - walk.step());
-        let own = walk.state().data.iter().zip(there).zip(course.tolerance);
-        // A number that is not finite is off as well.
-        if !own.into_iter().all(|((a, b), tolerance)| (a - b).abs() <= *tolerance) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    along(field, params, (method, step), course, |states| {
+        looks.into_iter().zip(accurate.chunks_exact(course.start.len().max(1))).all(|(look, there)| {
+            states.advance(look - states.step());
+            // A number that is not finite is off as well.
+            let own = states.state().iter().zip(there).zip(course.tolerance);
+            own.into_iter().all(|((a, b), tolerance)| (a - b).abs() <= *tolerance)
+        })
+    })
 }
 
 /// States of the accurate trajectory at some times, one after another.
@@ -108,18 +112,17 @@ pub fn follow(
     step: f64,
     count: usize,
 ) -> Result<Vec<f64>> {
-    let map = step_map(field, method, step)?;
-    let stepped = clocked(&*map, params, course, step)?;
-    let mut walk = Walk::new(&stepped, &[course.start.to_vec()], 0, 0, Frame::Identity, 0)?;
-    let mut states = Vec::with_capacity(count * stepped.dim());
-    for _ in 0..count {
-        walk.advance(1);
-        if !is_finite(&walk) {
-            break;
+    along(field, params, (method, step), course, |states| {
+        let mut passed = Vec::with_capacity(count * course.start.len());
+        for _ in 0..count {
+            states.advance(1);
+            if states.lost().is_some() {
+                break;
+            }
+            passed.extend_from_slice(states.state());
         }
-        states.extend_from_slice(walk.state().data);
-    }
-    Ok(states)
+        passed
+    })
 }
 
 /// Where a trajectory ends.
@@ -145,21 +148,20 @@ pub fn arrive(
     step: f64,
     count: u64,
 ) -> Result<End> {
-    let map = step_map(field, method, step)?;
-    let stepped = clocked(&*map, params, course, step)?;
-    let mut walk = Walk::new(&stepped, &[course.start.to_vec()], 0, 0, Frame::Identity, 0)?;
-    // A state that is lost at once, from one of usual size, was not found.
-    let (at_once, mut last) = if method.is_implicit() { (1, size(course.start)) } else { (AT_ONCE, f64::INFINITY) };
-    while walk.step() < count {
-        walk.advance(at_once.min(count - walk.step()));
-        if !is_finite(&walk) {
-            return Ok(if last > HUGE * (1.0 + size(course.start)) { End::Exploded } else { End::Unsolved });
+    along(field, params, (method, step), course, |states| {
+        // A state that is lost at once, from one of usual size, was not found.
+        let (at_once, mut last) = if method.is_implicit() { (1, size(course.start)) } else { (AT_ONCE, f64::INFINITY) };
+        while states.step() < count {
+            states.advance(at_once.min(count - states.step()));
+            if states.lost().is_some() {
+                return if last > HUGE * (1.0 + size(course.start)) { End::Exploded } else { End::Unsolved };
+            }
+            if method.is_implicit() {
+                last = size(states.state());
+            }
         }
-        if method.is_implicit() {
-            last = size(walk.state().data);
-        }
-    }
-    Ok(End::At(walk.state().data.to_vec()))
+        End::At(states.state().to_vec())
+    })
 }
 
 /// The same for a linear field without time, whose steps are powers of one matrix: for any number of them. Costs twice as
@@ -196,15 +198,18 @@ fn size(state: &[f64]) -> f64 {
     state.iter().fold(0.0, |most: f64, x| most.max(x.abs()))
 }
 
-fn clocked<'a>(map: &'a dyn Component<f64>, params: &'a [f64], course: Course, step: f64) -> Result<Stepped<'a, f64>> {
-    let mut stepped = Stepped::timed(map, params, step);
+/// What becomes of a course by steps of a method.
+fn along<R>(
+    field: Field<f64>,
+    params: &[f64],
+    (method, step): (&Tableau, f64),
+    course: Course,
+    go: impl FnOnce(&mut States<f64>) -> R,
+) -> Result<R> {
+    let map = step_map(field, method, step)?;
+    let mut stepped = Stepped::timed(&*map, params, step);
     stepped.clock.start = course.time;
-    if course.start.len() != stepped.dim() {
-        return Err(Error::shape("a start", stepped.dim(), course.start.len()));
-    }
-    Ok(stepped)
-}
-
-fn is_finite(walk: &Walk<f64>) -> bool {
-    walk.state().data.iter().all(|x| x.is_finite())
+    stepped.check_parts(1)?;
+    stepped.check_start(course.start)?;
+    Ok(go(&mut States::new(&stepped, 0, 0, course.start)))
 }

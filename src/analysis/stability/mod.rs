@@ -17,8 +17,7 @@ pub use predicted::{growth, predicted_limit};
 
 use super::rest::eigenvalues;
 use crate::Result;
-use crate::dynamics::{Component, Field, jacobian};
-use crate::linalg::{Block, BlockMut};
+use crate::dynamics::{Component, Field, PointJacobian};
 use crate::solve::{ImplicitStepMap, StepMap, Tableau};
 use nalgebra::{Complex, DMatrix};
 
@@ -42,10 +41,7 @@ pub fn spectral_radius(map: &dyn Component<f64>, params: &[f64], state: &[f64], 
 fn jacobian_at(component: &dyn Component<f64>, params: &[f64], state: &[f64], time: f64) -> DMatrix<f64> {
     let mut arguments = state.to_vec();
     arguments.resize(component.in_dim(), time);
-    let (mut out, mut slab) = (vec![0.0; component.out_dim()], vec![0.0; component.slab_len()]);
-    let (u, value, kept) = (Block::new(&arguments, 1), BlockMut::new(&mut out, 1), BlockMut::new(&mut slab, 1));
-    component.linearize(params, u, value, kept, &mut vec![0.0; component.scratch_len()]);
-    let rows = jacobian(component, params, Block::new(&slab, 1), state.len());
+    let rows = PointJacobian::new(component, params).at(&arguments, state.len());
     DMatrix::from_row_slice(state.len(), state.len(), &rows)
 }
 

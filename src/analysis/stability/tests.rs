@@ -91,7 +91,7 @@ fn a_steps_spectral_radius_is_the_growth_that_eigenvalues_predict() {
     let pendulum = system("pendulum").unwrap().build(&Settings::default()).unwrap();
     let field = pendulum.field().unwrap();
     let values = &local_eigenvalues(field, &pendulum.params, &[0.0], &[0.0, 0.0])[0];
-    for method in METHODS.iter().filter(|m| !matches!(m.kind, crate::solve::Kind::Partitioned(_))) {
+    for method in METHODS.iter().filter(|m| !m.is_partitioned()) {
         for step in [0.03, 0.4, 1.3] {
             let map = step_map(field, method, step).unwrap();
             let radius = spectral_radius(&*map, &pendulum.params, &[0.0, 0.0], 0.0).unwrap();

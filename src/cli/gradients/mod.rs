@@ -1,11 +1,11 @@
 //! `flowmap gradients`.
 
-mod figure;
+mod figures;
 mod report;
 
 use super::args::{Common, Direction, GradientsArgs};
-use super::console::Console;
-use super::sources::{self, Measure, Subject};
+use super::shared::sources::{self, Measurement, Subject};
+use super::shared::{Console, with_out};
 use crate::analysis::fading;
 use crate::analysis::horizon::BackwardOptions;
 use crate::io::{OutputFolder, json};
@@ -39,9 +39,9 @@ pub fn run(args: &GradientsArgs, common: &Common, console: &Console) -> Result<(
     let folder = OutputFolder::create(&out, &["gradients.json", "gradients.csv", "gradients.svg"], 1 << 20)?;
     json::write(&folder.file("gradients.json"), &report)?;
     report.write_table(&folder)?;
-    figure::write(&folder, &report)?;
+    figures::write(&folder, &report)?;
     console.say(report.in_words(&out));
-    console.json(&report.with_out(&out))
+    console.json(&with_out(&report, &out))
 }
 
 struct Measured<'a> {
@@ -49,7 +49,7 @@ struct Measured<'a> {
     seed: u64,
 }
 
-impl Measure for Measured<'_> {
+impl Measurement for Measured<'_> {
     type Found = Part;
 
     fn measure<T: Real>(&self, subject: Subject<T>) -> Result<Part> {

@@ -1,9 +1,9 @@
 //! What is told of gradients, in `gradients.json`, in `gradients.csv` and in words.
 
-use super::super::console::short;
-use super::super::sources::{Subject, unit};
 use crate::analysis::horizon::{BackwardOptions, Horizon, Reached};
 use crate::analysis::{Fading, MOST_DIMENSIONS, SingularValues, Status};
+use crate::cli::shared::short;
+use crate::cli::shared::sources::{Subject, unit};
 use crate::io::table::{self, Cell};
 use crate::io::{OutputFolder, json};
 use crate::{Real, Result};
@@ -227,13 +227,6 @@ impl Report {
             })
         });
         table::write(&folder.file("gradients.csv"), &header, rows)
-    }
-
-    /// The same with the folder, for stdout.
-    pub fn with_out(&self, out: &Path) -> Value {
-        let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
-        value["out"] = out.to_string_lossy().into_owned().into();
-        value
     }
 
     /// In plain words.

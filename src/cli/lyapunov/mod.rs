@@ -1,23 +1,22 @@
 //! `flowmap lyapunov`.
 
+mod figures;
 mod report;
+mod tables;
 
-use super::args::{Common, FrameKind, Interval, LyapunovArgs};
-use super::console::Console;
-use super::sources::{Measure, Subject, measure};
-use super::{figures, interrupt, tables};
+use super::args::{Common, FrameKind, LyapunovArgs, QrEvery};
+use super::shared::checkpoints::{self, CHECKPOINT};
+use super::shared::sources::{Measurement, Subject, measure};
+use super::shared::{Console, interrupt, with_out};
 use crate::analysis::audit::{self, Check, SumRule};
 use crate::analysis::{Frame, Run, Spectrum, SpectrumOptions};
-use crate::io::{OutputFolder, checkpoint, json, tensors};
+use crate::io::{OutputFolder, checkpoint, json};
 use crate::{Real, Result};
 use report::Report;
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const FILES: [&str; 5] = ["spectrum.json", "spectrum.csv", "convergence.csv", "spectrum.svg", CHECKPOINT];
-const CHECKPOINT: &str = "checkpoint.safetensors";
-/// Between lines of progress.
-const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
 /// Measures a spectrum.
 ///
@@ -33,7 +32,7 @@ struct Measured<'a> {
     console: &'a Console,
 }
 
-impl Measure for Measured<'_> {
+impl Measurement for Measured<'_> {
     type Found = ();
 
     fn measure<T: Real>(&self, subject: Subject<T>) -> Result<()> {
@@ -56,42 +55,39 @@ fn finish<T: Real>(mut subject: Subject<T>, args: &LyapunovArgs, common: &Common
     .to_string();
     let mut run = Run::new(subject.stepped, &subject.starts, options)?;
     let out = common.out.clone().unwrap_or_else(|| "out/lyapunov".into());
-    let restored = if args.resume {
+    if args.resume {
         let path = out.join(CHECKPOINT);
         run.restore(&checkpoint::read(&path)?, &settings, &path)?;
-        true
-    } else {
-        false
-    };
+    }
     let folder = OutputFolder::create(&out, &FILES, 1 << 20)?;
-    if restored {
+    if args.resume {
         console.say(format_args!("{:<11} step {} of {}", "resumed at", run.step(), run.end()));
     }
-    let stopped = walk(&mut run, &folder, &settings, Duration::from_secs_f64(args.checkpoint_every), console)?;
-    if stopped == Stopped::Interrupted && run.step() <= run.warmup() {
+    let saving = (&folder, args.checkpoint_every, console);
+    let whole = checkpoints::walk(&mut run, Run::go_on, |run| run.save(&settings), progress, saving)?;
+    let stopped = match whole {
+        false => Stopped::Interrupted,
+        true if run.step() < run.end() => Stopped::TargetError,
+        true => Stopped::Steps,
+    };
+    if !whole && run.step() <= run.warmup() {
         console.say("interrupted before a step was counted; go on with --resume");
         return Ok(());
     }
     let spectrum = run.spectrum();
     let rules = std::mem::take(&mut subject.rules);
     // Whoever interrupts a run does not wait for its steps to be gone over again.
-    let (checks, sum) =
-        if stopped == Stopped::Interrupted { Default::default() } else { checks(&run, &subject, rules, &spectrum)? };
+    let (checks, sum) = if whole { checks(&run, &subject, rules, &spectrum)? } else { Default::default() };
     let expected = subject.sum.or(sum).filter(|_| spectrum.is_complete());
     let report =
         Report::new(&subject, args, &spectrum, (&checks, expected), stopped, (seed, begun.elapsed().as_secs_f64()));
     json::write(&folder.file("spectrum.json"), &report)?;
     tables::write_spectrum(&folder, &spectrum)?;
     tables::write_convergence(&folder, &spectrum)?;
-    figures::write_spectrum(&folder, &spectrum, &report.title, report.unit, &report.remarks())?;
-    if stopped == Stopped::Interrupted {
-        console.say("interrupted; these are the results so far, go on with --resume");
-    } else {
-        // What is whole needs no checkpoint; whether there was one does not matter.
-        let _ = std::fs::remove_file(folder.file(CHECKPOINT));
-    }
+    figures::write(&folder, &spectrum, &report.title, report.unit, &report.remarks())?;
+    checkpoints::settle(whole, &folder, console);
     console.say(report.in_words(&out));
-    console.json(&report.with_out(&out))
+    console.json(&with_out(&report, &out))
 }
 
 fn options<T: Real>(subject: &Subject<T>, args: &LyapunovArgs, seed: u64) -> SpectrumOptions {
@@ -104,8 +100,8 @@ fn options<T: Real>(subject: &Subject<T>, args: &LyapunovArgs, seed: u64) -> Spe
         warmup,
         steps: args.steps.unwrap_or(rest.unwrap_or(usual.steps)),
         qr_every: match args.qr_every {
-            Interval::Auto => None,
-            Interval::Every(steps) => Some(steps),
+            QrEvery::Auto => None,
+            QrEvery::Every(steps) => Some(steps),
         },
         frame: match args.frame {
             FrameKind::Random => Frame::Random,
@@ -126,37 +122,15 @@ enum Stopped {
     Interrupted,
 }
 
-fn walk<T: Real>(
-    run: &mut Run<T>,
-    folder: &OutputFolder,
-    settings: &str,
-    between_checkpoints: Duration,
-    console: &Console,
-) -> Result<Stopped> {
-    interrupt::listen()?;
-    let (mut told, mut saved) = (Instant::now(), Instant::now());
-    while run.go_on()? {
-        if interrupt::asked() || saved.elapsed() >= between_checkpoints {
-            tensors::write(&folder.file(CHECKPOINT), &run.save(settings)?)?;
-            saved = Instant::now();
-        }
-        if interrupt::asked() {
-            return Ok(Stopped::Interrupted);
-        }
-        if told.elapsed() >= BETWEEN_LINES {
-            told = Instant::now();
-            let spectrum = run.spectrum();
-            let (first, error) = (spectrum.exponents[0], spectrum.standard_errors[0]);
-            let share = 100.0 * run.step() as f64 / run.end() as f64;
-            let found = if spectrum.steps > 0 {
-                format!("leading exponent {first:.4} ± {error:.1e}")
-            } else {
-                "warm-up".into()
-            };
-            console.say(format_args!("{share:3.0} % {found}"));
-        }
+/// How far a run is.
+fn progress<T: Real>(run: &Run<T>) -> String {
+    let share = 100.0 * run.step() as f64 / run.end() as f64;
+    let spectrum = run.spectrum();
+    if spectrum.steps == 0 {
+        return format!("{share:3.0} % warm-up");
     }
-    Ok(if run.step() < run.end() { Stopped::TargetError } else { Stopped::Steps })
+    let (first, error) = (spectrum.exponents[0], spectrum.standard_errors[0]);
+    format!("{share:3.0} % leading exponent {first:.4} ± {error:.1e}")
 }
 
 /// What must hold, and the sum of the exponents by a rule that goes over all steps counted.

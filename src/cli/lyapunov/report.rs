@@ -1,12 +1,12 @@
 //! What is said of a spectrum, in `spectrum.json` and in words.
 
-use super::super::args::{FrameKind, Interval, LyapunovArgs};
-use super::super::console::short;
-use super::super::sources::{Subject, unit};
 use super::Stopped;
 use crate::Real;
 use crate::analysis::audit::Check;
 use crate::analysis::{Spectrum, Status};
+use crate::cli::args::{FrameKind, LyapunovArgs, QrEvery};
+use crate::cli::shared::short;
+use crate::cli::shared::sources::{Subject, unit};
 use crate::io::json;
 use serde::Serialize;
 use serde_json::Value;
@@ -93,10 +93,10 @@ impl Report {
             warmup: spectrum.warmup,
             starts: spectrum.starts,
             qr_every: match args.qr_every {
-                Interval::Every(steps) => steps as f64,
-                Interval::Auto => spectrum.qr_every,
+                QrEvery::Every(steps) => steps as f64,
+                QrEvery::Auto => spectrum.qr_every,
             },
-            qr_chosen: args.qr_every == Interval::Auto,
+            qr_chosen: args.qr_every == QrEvery::Auto,
             frame: match args.frame {
                 FrameKind::Random => "random",
                 FrameKind::Identity => "identity",
@@ -133,13 +133,6 @@ impl Report {
         }
         remarks.push(format!("{} steps from {}", self.steps, self.whence()));
         remarks
-    }
-
-    /// The same with the folder, for stdout.
-    pub fn with_out(&self, out: &Path) -> Value {
-        let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
-        value["out"] = out.to_string_lossy().into_owned().into();
-        value
     }
 
     /// In plain words.

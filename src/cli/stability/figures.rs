@@ -4,8 +4,7 @@ use super::report::{Row, measured};
 use super::subject::Subject;
 use crate::Result;
 use crate::analysis::stability::{follow, local_eigenvalues};
-use crate::cli::console::short;
-use crate::cli::figures::write as write_svg;
+use crate::cli::shared::short;
 use crate::io::OutputFolder;
 use crate::linalg::{Block, BlockMut};
 use crate::plot::{Line, LinesFigure, LinesPanel, Look, RegionPanel, RegionsFigure, lines_figure, regions_figure};
@@ -29,8 +28,8 @@ pub fn write(
     steps: &[f64],
     rows: &[Row],
 ) -> Result<()> {
-    write_svg(folder, "stability.svg", &regions(subject, methods, steps, rows)?)?;
-    write_svg(folder, "trajectories.svg", &trajectories(subject, methods, steps, rows)?)
+    folder.write("stability.svg", &regions(subject, methods, steps, rows)?)?;
+    folder.write("trajectories.svg", &trajectories(subject, methods, steps, rows)?)
 }
 
 fn regions(subject: &Subject, methods: &[&'static Tableau], steps: &[f64], rows: &[Row]) -> Result<String> {
@@ -90,7 +89,7 @@ fn trajectories(subject: &Subject, methods: &[&'static Tableau], steps: &[f64], 
     let mut drawing = Drawing { subject, truth_times, truth, followed: Vec::new() };
     for method in methods {
         for &step in steps.iter().filter(|step| **step <= subject.span) {
-            let count = (subject.span / step * (1.0 + 1e-12)).floor().min(MOST_STEPS) as usize;
+            let count = subject.course().steps(step).min(MOST_STEPS) as usize;
             let mut states = subject.start.clone();
             states.extend(follow(subject.field, subject.params, method, subject.course(), step, count)?);
             drawing.followed.push((method.name, step, states));

@@ -4,7 +4,7 @@ use super::source::NEITHER;
 use super::subject::Subject;
 use crate::Result;
 use crate::analysis::stability::{Around, course_limit, local_eigenvalues, measured_limit, predicted_limit};
-use crate::solve::{Kind, Tableau};
+use crate::solve::Tableau;
 use nalgebra::Complex;
 
 /// Relative precision of limits measured at rest.
@@ -35,8 +35,7 @@ pub fn predicted(methods: &[&'static Tableau], subject: &Subject) -> Result<Vec<
     local.dedup();
     let least = |method: &&'static Tableau| {
         // A partitioned method takes λ and −λ together, of which neither decays unless both only turn.
-        let is_partitioned = matches!(method.kind, Kind::Partitioned(_));
-        let bounds = |z: &&Complex<f64>| if is_partitioned { z.re == 0.0 } else { z.re <= NEITHER * z.norm() };
+        let bounds = |z: &&Complex<f64>| if method.is_partitioned() { z.re == 0.0 } else { z.re <= NEITHER * z.norm() };
         let modes = local.iter().map(|modes| modes.iter().filter(bounds).copied().collect::<Vec<_>>());
         modes.map(|modes| predicted_limit(method, &modes)).fold(f64::INFINITY, f64::min)
     };

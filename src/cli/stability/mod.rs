@@ -7,10 +7,10 @@ mod source;
 mod subject;
 
 use super::args::{Common, StabilityArgs};
-use super::console::{Console, short};
+use super::shared::{Console, named, short};
 use crate::analysis::stability::{End, arrive, arrive_linear, growth, spectral_radius, step_map};
 use crate::io::{LARGEST_VALUE, OutputFolder};
-use crate::solve::{self, Kind, Tableau};
+use crate::solve::Tableau;
 use crate::{Error, Result};
 use limits::Limits;
 use rayon::prelude::*;
@@ -100,11 +100,7 @@ fn methods(args: &StabilityArgs, source: &Source) -> Result<Vec<&'static Tableau
     });
     let mut methods = Vec::new();
     for name in names {
-        let method = solve::method(name)?;
-        if matches!(method.kind, Kind::Partitioned(_)) && !source.is_separable() {
-            let what = format!("{name} is for separable systems, and {} is none", source.name());
-            return Err(Error::config(what, "leave it out of --methods"));
-        }
+        let method = named::method(name, source.name(), source.is_separable())?;
         if !methods.iter().any(|known: &&Tableau| known.name == method.name) {
             methods.push(method);
         }
@@ -147,7 +143,7 @@ fn rounded(x: f64) -> f64 {
 
 /// How many steps a trajectory takes, at least one.
 fn count(step: f64, subject: &Subject) -> f64 {
-    (subject.span / step * (1.0 + 1e-12)).floor().max(1.0)
+    subject.course().steps(step).max(1.0)
 }
 
 /// # Errors

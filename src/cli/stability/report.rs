@@ -5,7 +5,7 @@ use super::subject::Subject;
 use crate::Result;
 use crate::analysis::rest::RestPoint;
 use crate::analysis::stability::local_eigenvalues;
-use crate::cli::console::{Console, short};
+use crate::cli::shared::{Console, short};
 use crate::io::table::{self, Cell};
 use crate::io::{OutputFolder, json};
 use nalgebra::Complex;

@@ -1,9 +1,9 @@
 //! What is stepped: a named system, a matrix, or a fitted model.
 
-use super::super::args::{Common, StabilityArgs};
-use super::super::simulate;
 use super::subject::Subject;
 use crate::analysis::rest::{Found, eigenvalues};
+use crate::cli::args::{Common, StabilityArgs};
+use crate::cli::shared::named;
 use crate::dynamics::Field;
 use crate::dynamics::systems::{Instance, Kind};
 use crate::io::{clipped, read_matrix};
@@ -36,7 +36,7 @@ impl Source {
     pub fn of(args: &StabilityArgs, common: &Common) -> Result<Self> {
         match (&args.system, &args.matrix, &args.model) {
             (Some(name), _, _) => {
-                let instance = simulate::build(name, &args.set, common)?;
+                let instance = named::build(name, &args.set, common)?;
                 if instance.system.kind != Kind::Flow {
                     let what = format!("{name} is a {}, and no method steps it", instance.system.kind.name());
                     return Err(Error::config(what, "choose a flow; `flowmap systems` lists them"));
@@ -113,7 +113,7 @@ fn system<'a>(instance: &'a Instance, args: &StabilityArgs) -> Result<Subject<'a
         name: instance.system.name.into(),
         kind: "system",
         labels: instance.labels.clone(),
-        start: simulate::start(args.start.as_ref(), instance)?,
+        start: named::start(args.start.as_ref(), instance)?,
         span: if leading > 0.0 { whole.min(LYAPUNOV_TIMES / leading) } else { whole },
         energy: instance.energy.as_deref().or_else(energy),
         ..bare(instance.field()?, &instance.params)

@@ -60,37 +60,25 @@ pub struct Conserved {
 
 impl Instance {
     pub(super) fn new(system: &'static System, values: Vec<f64>) -> Self {
-        let Made {
-            component,
-            labels,
-            start,
-            separable,
-            conserved,
-            energy,
-            sum_of_exponents,
-            zeros,
-            pairs,
-            step,
-            stepping,
-        } = (system.make)(&values);
-        let step = if system.kind == Kind::Map { 1.0 } else { step };
+        let made = (system.make)(&values);
+        let step = if system.kind == Kind::Map { 1.0 } else { made.step };
         let numbers = system.parameters.iter().zip(&values);
         let params = numbers.filter(|(parameter, _)| parameter.whole.is_none()).map(|(_, &value)| value).collect();
         Self {
             system,
-            component,
+            component: made.component,
             params,
             values,
-            labels,
-            start,
-            separable,
-            conserved,
-            energy,
-            sum_of_exponents,
-            zeros,
-            pairs,
+            labels: made.labels,
+            start: made.start,
+            separable: made.separable,
+            conserved: made.conserved,
+            energy: made.energy,
+            sum_of_exponents: made.sum_of_exponents,
+            zeros: made.zeros,
+            pairs: made.pairs,
             step,
-            stepping,
+            stepping: made.stepping,
         }
     }
 

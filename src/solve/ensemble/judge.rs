@@ -1,6 +1,6 @@
 //! What becomes of the slots' attempts, for all of them at once.
 
-use super::super::control::{COARSE, COUNTED, Pace};
+use super::super::control::{COARSE, COUNTED, Pace, least_share, stretch};
 use crate::Real;
 use crate::dynamics::{Scale, Stand};
 use crate::linalg::{Aligned, Kernel, Pack, PackMask, Vector};
@@ -160,8 +160,7 @@ fn choose<T: Real, V: Vector<T>, const C: usize>(
     end: Pack<T, V, C>,
 ) -> (Pack<T, V, C>, PackMask<V::Mask, C>) {
     let left = end - t;
-    // A last step that would leave a sliver is stretched over it.
-    let reaches = left.abs().less_or_equal(h.abs() * Pack::splat(T::one() + T::default_epsilon().sqrt()));
+    let reaches = left.abs().less_or_equal(h.abs() * Pack::splat(stretch()));
     (Pack::select(reaches, left, h), reaches)
 }
 
@@ -212,7 +211,7 @@ impl<T: Real> Judge<'_, T> {
 
             // As `control::shorter` has it.
             let shorter = length.with_sign(step);
-            let rounding = splat(T::of(16.0) * T::default_epsilon()) * t.abs();
+            let rounding = splat(least_share()) * t.abs();
             let between = Pack::<T, V, C>::both(rounding.less(length), length.less(step.abs()));
             let may_shrink = Pack::<T, V, C>::both(between, Pack::<T, V, C>::not(equal(t + shorter, t)));
             let refused = Pack::<T, V, C>::both(usable, Pack::<T, V, C>::not(accepted));

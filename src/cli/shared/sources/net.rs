@@ -1,13 +1,13 @@
 //! Recurrent nets from files of weights.
 
-use super::super::args::{Common, Direction, Gates, NetArgs, SourceArgs};
-use super::super::console::Console;
-use super::{Measure, Subject, Usual};
+use super::{Measurement, Subject, Usual};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::net::{fed_back, layer_inputs, reversed};
 use crate::analysis::{Drive, Stepped, near};
 use crate::cells::Stack;
 use crate::cells::pytorch::{self, GateOrder, Loaded, Reading};
+use crate::cli::args::{Common, Direction, Gates, NetArgs, SourceArgs};
+use crate::cli::shared::Console;
 use crate::dynamics::Component;
 use crate::io::{read_matrix, tensors};
 use crate::{Error, Real, Result};
@@ -35,7 +35,7 @@ pub fn runs_both_ways(args: &SourceArgs) -> Result<bool> {
     Ok(pytorch::read(path, &reading(&args.net)?)?.layers.bidirectional)
 }
 
-pub fn measure<T: Real, M: Measure>(
+pub fn measure<T: Real, M: Measurement>(
     path: &Path,
     args: &SourceArgs,
     common: &Common,

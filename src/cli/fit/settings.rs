@@ -1,11 +1,11 @@
 //! From options and files to a prepared run: what suits the data, then the file, then the options.
 
-use super::args::{ColumnArgs, Common, FitArgs, Model};
+use crate::cli::args::{Common, FitArgs, Model};
 use crate::series::Warning;
 use crate::series::check::check_training;
-use crate::series::read::{ReadOptions, read_csv};
+use crate::series::read::read_csv;
 use crate::series::split::Split;
-use crate::train::{DataHead, DataSpec, FileHead, FitConfig, Run, SplitSpec};
+use crate::train::{DataSpec, FileHead, FitConfig, Run, SplitSpec};
 use crate::{Error, Result};
 
 /// A run as asked for, with what was unusual in the data. Nothing is written.
@@ -18,7 +18,7 @@ pub fn prepare(args: &FitArgs, common: &Common) -> Result<(Run, Vec<Warning>)> {
     }
     let head = args.config.as_deref().map(FileHead::read).transpose()?.unwrap_or_default();
     let seed = common.seed.or(head.seed).unwrap_or(0);
-    let options = read_options(&args.columns, args.error.as_ref(), &head.data);
+    let options = args.columns.read_options(args.error.as_ref(), &head.data);
     let (panel, mut warnings) = read_csv(&args.data, &options)?;
     let split_spec = split_spec(args, head.split)?;
     let split = Split::new(&panel, split_spec.hold_out()?, seed)?;
@@ -57,18 +57,6 @@ pub fn prepare(args: &FitArgs, common: &Common) -> Result<(Run, Vec<Warning>)> {
         config.training.gradient_memory.clone_from(memory);
     }
     Ok((Run::new(config, panel, split)?, warnings))
-}
-
-/// Which columns to read: by option, else by file, else the usual ones.
-pub fn read_options(args: &ColumnArgs, errors: Option<&Vec<(String, String)>>, head: &DataHead) -> ReadOptions {
-    let usual = ReadOptions::default();
-    ReadOptions {
-        time: args.time.as_ref().or(head.time.as_ref()).unwrap_or(&usual.time).clone(),
-        series: args.series.as_ref().or(head.series.as_ref()).cloned(),
-        channels: args.channels.as_ref().or(head.channels.as_ref()).cloned(),
-        errors: errors.or(head.errors.as_ref()).cloned().unwrap_or_default(),
-        missing: args.missing.as_ref().or(head.missing.as_ref()).cloned().unwrap_or_default(),
-    }
 }
 
 fn split_spec(args: &FitArgs, file: SplitSpec) -> Result<SplitSpec> {

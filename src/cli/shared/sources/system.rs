@@ -1,15 +1,14 @@
 //! Named systems.
 
-use super::super::args::{Common, SourceArgs};
-use super::super::simulate;
-use super::{Measure, Subject, Usual, seen};
+use super::{Measurement, Subject, Usual, seen};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::rest::Resting;
 use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, least_step, near};
+use crate::cli::args::{Common, SourceArgs};
+use crate::cli::shared::named;
 use crate::dynamics::systems::{Instance, Kind};
 use crate::dynamics::{Component, Field};
-use crate::solve;
 use crate::{Error, Result};
 use serde_json::json;
 
@@ -18,7 +17,7 @@ const SEPARATION_STEPS: u64 = 200_000;
 const SEPARATION_WORK: u64 = 20_000_000;
 
 /// How a named system steps, unless asked otherwise.
-pub struct Stepping<'a> {
+pub struct SystemSteps<'a> {
     map: Map<'a>,
     params: &'a [f64],
     step: f64,
@@ -32,7 +31,7 @@ enum Map<'a> {
     Made(Box<dyn Component<f64> + 'a>),
 }
 
-impl<'a> Stepping<'a> {
+impl<'a> SystemSteps<'a> {
     /// By the method and step asked for, the system's own or the usual one.
     ///
     /// # Errors
@@ -61,12 +60,7 @@ impl<'a> Stepping<'a> {
                 Ok(Self { map, params: &own.params, step: own.step, method: own.method, field: None })
             }
             (Kind::Flow, None) => {
-                let method = solve::method(method.unwrap_or("rk4"))?;
-                if matches!(method.kind, solve::Kind::Partitioned(_)) && !instance.separable {
-                    let what =
-                        format!("{} is for separable systems, and {name} is none at these parameters", method.name);
-                    return Err(Error::config(what, "choose another method"));
-                }
+                let method = named::method(method.unwrap_or("rk4"), name, instance.separable)?;
                 let (step, field) = (step.unwrap_or(system.measure.step), instance.field()?);
                 seen(step, least_step(field, &instance.params, &instance.start, 0.0))?;
                 let map = Map::Made(step_map(field, method, step)?);
@@ -85,17 +79,17 @@ impl<'a> Stepping<'a> {
     }
 }
 
-pub fn measure<M: Measure>(name: &str, args: &SourceArgs, common: &Common, measure: &M) -> Result<M::Found> {
-    let instance = simulate::build(name, &args.set, common)?;
-    let start = simulate::start(args.start.as_ref(), &instance)?;
-    let stepping = Stepping::of(&instance, args.method.as_deref(), args.step)?;
+pub fn measure<M: Measurement>(name: &str, args: &SourceArgs, common: &Common, measure: &M) -> Result<M::Found> {
+    let instance = named::build(name, &args.set, common)?;
+    let start = named::start(args.start.as_ref(), &instance)?;
+    let stepping = SystemSteps::of(&instance, args.method.as_deref(), args.step)?;
     with(&instance, start, &stepping, args, common, measure)
 }
 
-fn with<M: Measure>(
+fn with<M: Measurement>(
     instance: &Instance,
     start: Vec<f64>,
-    stepping: &Stepping,
+    stepping: &SystemSteps,
     args: &SourceArgs,
     common: &Common,
     with: &M,

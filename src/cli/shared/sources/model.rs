@@ -1,12 +1,12 @@
 //! Fitted models.
 
-use super::super::args::{Common, SourceArgs};
-use super::{Measure, Subject, Usual, seen};
+use super::{Measurement, Subject, Usual, seen};
 use crate::analysis::audit::{self, SumRule};
 use crate::analysis::stability::step_map;
 use crate::analysis::{Stepped, least_step, near, suited_step};
+use crate::cli::args::{Common, SourceArgs};
+use crate::cli::shared::named;
 use crate::models::Fitted;
-use crate::solve;
 use crate::{Error, Result};
 use serde_json::json;
 use std::path::Path;
@@ -17,7 +17,7 @@ const WARMUP_SPANS: f64 = 1.0;
 const SPANS: f64 = 50.0;
 const MOST_STEPS: f64 = 100_000.0;
 
-pub fn measure<M: Measure>(folder: &Path, args: &SourceArgs, common: &Common, with: &M) -> Result<M::Found> {
+pub fn measure<M: Measurement>(folder: &Path, args: &SourceArgs, common: &Common, with: &M) -> Result<M::Found> {
     let path = folder.join("model.safetensors");
     let fitted = Fitted::load(&path)?;
     let (model, unit) = (fitted.model()?, fitted.scaling.time_unit);
@@ -33,11 +33,7 @@ pub fn measure<M: Measure>(folder: &Path, args: &SourceArgs, common: &Common, wi
             return Err(Error::config(what, "give one finite number a row of the state, in the model's units"));
         }
     };
-    let method = solve::method(args.method.as_deref().unwrap_or("rk4"))?;
-    if matches!(method.kind, solve::Kind::Partitioned(_)) {
-        let what = format!("{} is for separable systems", method.name);
-        return Err(Error::config(what, "choose another method"));
-    }
+    let method = named::method(args.method.as_deref().unwrap_or("rk4"), "a fitted model", false)?;
     let step = match args.step {
         Some(step) => step / unit,
         None => suited_step(field, params, &start, anchor.time, fitted.span)?,

@@ -4,10 +4,10 @@ mod model;
 mod net;
 pub mod system;
 
-use super::args::{Common, Precision, SourceArgs};
-use super::console::Console;
 use crate::analysis::audit::{Check, SumRule};
 use crate::analysis::{Spectrum, Stepped};
+use crate::cli::args::{Common, Precision, SourceArgs};
+use crate::cli::shared::Console;
 use crate::{Error, Real, Result};
 pub use net::runs_both_ways;
 use serde_json::Value;
@@ -26,9 +26,9 @@ pub struct Subject<'a, T: Real> {
     pub usual: Usual,
     /// Rows of the state that a loss sees.
     pub outputs: Range<usize>,
-    /// Sum rules, the best first.
     /// Whether rates are those of time, not of steps.
     pub per_time: bool,
+    /// Sum rules, the best first.
     pub rules: Vec<SumRule<'a, T>>,
     pub sum: Option<f64>,
     /// Exponents known to be 0 while the state moves.
@@ -50,7 +50,7 @@ pub fn unit<T: Real>(subject: &Subject<T>) -> &'static str {
 }
 
 /// What a command does with its source.
-pub trait Measure {
+pub trait Measurement {
     type Found;
 
     /// # Errors
@@ -84,7 +84,7 @@ fn seen(step: f64, least: f64) -> Result<()> {
 ///
 /// # Errors
 /// If an input cannot be used; those of the measurement.
-pub fn measure<M: Measure>(args: &SourceArgs, common: &Common, console: &Console, with: &M) -> Result<M::Found> {
+pub fn measure<M: Measurement>(args: &SourceArgs, common: &Common, console: &Console, with: &M) -> Result<M::Found> {
     if let (None, Some(option)) = (&args.rnn, args.net.given()) {
         let what = format!("{option} is for recurrent nets, and none is given");
         return Err(Error::config(what, "leave it out, or name a net with --rnn"));

@@ -2,8 +2,14 @@
 
 use crate::{Error, Result};
 use serde::Serialize;
+use serde_json::Value;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// Between lines of progress.
+pub const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
 /// Who is listening.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +66,13 @@ pub fn to_stdout(text: &str) -> Result<()> {
         }),
         _ => Ok(()),
     }
+}
+
+/// A result with the folder of its files, for stdout.
+pub fn with_out(result: &impl Serialize, out: &Path) -> Value {
+    let mut value = serde_json::to_value(result).unwrap_or(Value::Null);
+    value["out"] = out.to_string_lossy().into_owned().into();
+    value
 }
 
 /// Six digits are enough to look at.

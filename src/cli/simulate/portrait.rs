@@ -1,11 +1,11 @@
 //! `flowmap simulate --portrait`: where a named system rests, in a plane with its trajectory.
 
-use super::figures;
 use crate::analysis::rest::{Found, Law, Nature, RestPoint, Resting, around};
+use crate::cli::shared::named;
 use crate::dynamics::systems::{Instance, Kind};
+use crate::io::OutputFolder;
 use crate::io::table::{self, Cell};
-use crate::io::{OutputFolder, clipped};
-use crate::plot::{Line, Look, PortraitFigure, PortraitPanel, PortraitPoint};
+use crate::plot::{Line, Look, PortraitFigure, PortraitPanel, PortraitPoint, portrait_figure};
 use crate::{Error, Result};
 use serde::Serialize;
 
@@ -58,12 +58,7 @@ impl<'a> Portrait<'a> {
         if resting.changes_with_time(start) {
             return refused(format!("{name} is driven by time and rests nowhere"));
         }
-        let place = |wanted: &String| {
-            instance.labels.iter().position(|label| label == wanted).ok_or_else(|| {
-                let what = format!("{name} has no component `{}`", clipped(wanted));
-                Error::config(what, "`flowmap systems NAME` lists them")
-            })
-        };
+        let place = |wanted: &str| named::component(wanted, instance);
         let plane = match plane.map(Vec::as_slice) {
             None => [0, 1],
             Some([x, y]) if x != y => [place(x)?, place(y)?],
@@ -89,7 +84,7 @@ impl<'a> Portrait<'a> {
             state.chain(described).chain(values).collect()
         });
         table::write(&folder.file("rest.csv"), &header, rows)?;
-        figures::write_portrait(folder, &self.figure(instance, states, &found.points)?)?;
+        folder.write("portrait.svg", &portrait_figure(&self.figure(instance, states, &found.points)?)?)?;
         Ok(found)
     }
 

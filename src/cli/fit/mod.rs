@@ -1,17 +1,22 @@
 //! `flowmap fit`.
 
+mod figures;
+mod progress;
+mod report;
+mod settings;
+mod tables;
+
 use super::args::{Common, FitArgs};
-use super::console::Console;
-use super::progress::Progress;
-use super::{figures, interrupt, report, settings, tables};
+use super::shared::checkpoints::CHECKPOINT;
+use super::shared::{Console, interrupt};
 use crate::io::{OutputFolder, json};
 use crate::train::{Checkpoint, Fingerprint, Metrics, Run, Stopped, TrainState};
 use crate::{Error, Result};
+use progress::Progress;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const CHECKPOINT: &str = "checkpoint.safetensors";
 const AUDIT: &str = "audit.json";
 const FILES: [&str; 8] = [
     "model.safetensors",
@@ -60,8 +65,8 @@ pub fn run(args: &FitArgs, common: &Common, console: &Console) -> Result<()> {
     }
     fitted.save(&folder.file("model.safetensors"))?;
     let config = run.config().to_toml()?;
-    folder.write("config.toml", |writer| writer.write_all(config.as_bytes()))?;
-    tables::write_fit(&folder, &run.config().data, run.panel(), run.split(), &prediction)?;
+    folder.write("config.toml", &config)?;
+    tables::write_predictions(&folder, &run.config().data, run.panel(), run.split(), &prediction)?;
     figures::write_fit(&folder, &run, &fitted)?;
     figures::write_loss(&folder, &state)?;
     json::write(&folder.file("metrics.json"), &metrics)?;

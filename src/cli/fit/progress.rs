@@ -1,17 +1,15 @@
 //! How training is going: a bar on a terminal, else a line now and then.
 
-use super::console::Console;
 use super::tables::phase;
+use crate::cli::shared::{BETWEEN_LINES, Console};
 use crate::train::{Phase, TrainState};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
-
-const BETWEEN_LINES: Duration = Duration::from_secs(5);
+use std::time::Instant;
 
 /// Tells of epochs as they pass.
 pub struct Progress {
-    kind: Kind,
+    kind: Display,
     console: Console,
     /// Most epochs of the search.
     epochs: usize,
@@ -19,7 +17,7 @@ pub struct Progress {
     pace: (Phase, Instant, usize),
 }
 
-enum Kind {
+enum Display {
     Bar(ProgressBar),
     Lines { last: Instant },
     Nothing,
@@ -29,16 +27,16 @@ impl Progress {
     /// Of a run whose search has so many epochs, from a state on.
     pub fn new(console: Console, epochs: usize, state: &TrainState) -> Self {
         let kind = if console.quiet {
-            Kind::Nothing
+            Display::Nothing
         } else if std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(epochs as u64), ProgressDrawTarget::stderr_with_hz(5));
             // A style that cannot be read leaves the default one.
             if let Ok(style) = ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}") {
                 bar.set_style(style);
             }
-            Kind::Bar(bar)
+            Display::Bar(bar)
         } else {
-            Kind::Lines { last: Instant::now() }
+            Display::Lines { last: Instant::now() }
         };
         Self { kind, console, epochs, pace: (state.phase, Instant::now(), state.epoch) }
     }
@@ -49,19 +47,19 @@ impl Progress {
             self.pace = (state.phase, Instant::now(), state.epoch.saturating_sub(1));
         }
         let due = match &mut self.kind {
-            Kind::Bar(_) => true,
-            Kind::Lines { last } if last.elapsed() >= BETWEEN_LINES => {
+            Display::Bar(_) => true,
+            Display::Lines { last } if last.elapsed() >= BETWEEN_LINES => {
                 *last = Instant::now();
                 true
             }
-            Kind::Lines { .. } | Kind::Nothing => false,
+            Display::Lines { .. } | Display::Nothing => false,
         };
         if !due {
             return;
         }
         let (total, message) = (self.total(state), self.message(state));
         match &self.kind {
-            Kind::Bar(bar) => {
+            Display::Bar(bar) => {
                 bar.set_length(total as u64);
                 bar.set_position(state.epoch as u64);
                 bar.set_message(message);
@@ -97,7 +95,7 @@ impl Progress {
 
     /// Takes the bar away.
     pub fn finish(self) {
-        if let Kind::Bar(bar) = self.kind {
+        if let Display::Bar(bar) = self.kind {
             bar.finish_and_clear();
         }
     }

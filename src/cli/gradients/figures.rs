@@ -1,10 +1,10 @@
 //! `gradients.svg`.
 
-use super::super::console::short;
 use super::report::{Part, Report};
 use crate::Result;
 use crate::analysis::Status;
 use crate::analysis::horizon::Reached;
+use crate::cli::shared::short;
 use crate::io::OutputFolder;
 use crate::plot::{Line, LinesFigure, LinesPanel, Look, lines_figure};
 use std::f64::consts::LN_10;
@@ -34,8 +34,7 @@ pub fn write(folder: &OutputFolder, report: &Report) -> Result<()> {
         panels: report.parts().flat_map(|part| panels(part, both)).collect(),
         remarks,
     };
-    let svg = lines_figure(&figure)?;
-    folder.write("gradients.svg", |writer| writer.write_all(svg.as_bytes()))
+    folder.write("gradients.svg", &lines_figure(&figure)?)
 }
 
 fn panels(part: &Part, both: bool) -> Vec<LinesPanel> {

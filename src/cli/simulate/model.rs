@@ -1,9 +1,8 @@
 //! `flowmap simulate --model`: the trajectory of a fitted model.
 
-use super::args::{Common, SimulateArgs};
-use super::console::Console;
-use super::simulate::requested_times;
-use super::{figures, predict, tables};
+use super::{times, trajectory};
+use crate::cli::args::{Common, SimulateArgs};
+use crate::cli::shared::{Console, fitted, short};
 use crate::io::{OutputFolder, clipped};
 use crate::models::{Anchor, Fitted};
 use crate::plot::TrajectoryFigure;
@@ -35,10 +34,9 @@ struct Report<'a> {
 /// If an input cannot be used or nothing can be written; a trajectory that could not be followed, after the files are
 /// written as far as it goes.
 pub fn run(path: &Path, args: &SimulateArgs, common: &Common, console: &Console) -> Result<()> {
-    let (mut fitted, config) = predict::load(path)?;
+    let (mut fitted, config) = fitted::load(path)?;
     let solver = &args.solver;
-    let method =
-        predict::choose_method(&mut fitted, solver.method.as_deref(), [solver.rtol, solver.atol, solver.step])?;
+    let method = fitted::choose_method(&mut fitted, solver.method.as_deref(), [solver.rtol, solver.atol, solver.step])?;
     if Independent::named(&method).is_some() && (solver.step.is_some() || solver.max_steps.is_some()) {
         let what = format!("{method} takes no --step and no --max-steps");
         return Err(Error::config(what, "leave them out, or choose another method"));
@@ -46,37 +44,29 @@ pub fn run(path: &Path, args: &SimulateArgs, common: &Common, console: &Console)
     fitted.solver.max_steps = solver.max_steps.unwrap_or(fitted.solver.max_steps);
     let (anchor, series) = anchor(args, &fitted, &config.data.channels)?;
     let start_time = fitted.scaling.inverse_time(anchor.time);
-    let times = match requested_times(args)? {
-        Some(times) => times,
-        None => spread(start_time, start_time + fitted.span * fitted.scaling.time_unit, USUAL_COUNT),
-    };
+    let end = start_time + fitted.span * fitted.scaling.time_unit;
+    let times = times(args, start_time, || Ok(spread(start_time, end, USUAL_COUNT)))?;
     if times.len() > MOST_ROWS {
         let what = format!("{} rows are asked for, at most {MOST_ROWS} are followed", times.len());
         return Err(Error::config(what, "ask for fewer times"));
     }
-    if let Some(first) = times.first().filter(|first| **first < start_time) {
-        let what = format!("time {first} lies before the start at {start_time}");
-        return Err(Error::config(what, "ask for later times, or give an earlier --start-time"));
-    }
-    let prediction = predict::follow(&fitted, &method, &[anchor], &[&times])?;
+    let prediction = fitted::follow(&fitted, &method, &[anchor], &[&times])?;
 
     let out = common.out.clone().unwrap_or_else(|| "out/simulate".into());
     let folder = OutputFolder::create(&out, &["trajectory.csv", "trajectory.svg"], 1 << 20)?;
     let channels = &config.data.channels;
-    let rows = prediction.values.chunks_exact(channels.len()).take_while(|row| !row.iter().any(|y| y.is_nan())).count();
+    let rows = trajectory::reached(&prediction.values, channels.len());
     let (reached, values) = (&times[..rows], &prediction.values[..rows * channels.len()]);
-    tables::write_trajectory(&folder, channels, reached, values)?;
     let failure = prediction.failures.first().map(|(_, failure)| fitted.in_file_units(failure));
-    let column = |c: usize| values.iter().skip(c).step_by(channels.len()).copied().collect();
     let figure = TrajectoryFigure {
         title: format!("the model in {}", path.display()),
         time: config.data.time.clone(),
         times: reached.to_vec(),
-        components: channels.iter().enumerate().map(|(c, name)| (name.clone(), column(c))).collect(),
+        components: trajectory::components(channels, values),
         points: false,
-        remark: failure.map_or(String::new(), |f| format!("ended early, at {}", super::console::short(f.time))),
+        remark: failure.map_or(String::new(), |f| format!("ended early, at {}", short(f.time))),
     };
-    figures::write_figure(&folder, &figure)?;
+    trajectory::write(&folder, "trajectory", channels, values, &figure)?;
     console.say(format_args!("{:<8} {} from time {start_time}, with {method}", "model", path.display()));
     console.say(format_args!("{:<8} {rows} rows of {} asked for, in {}", "files", times.len(), out.display()));
     console.json(&Report {

@@ -1,15 +1,15 @@
 //! `flowmap predict`.
 
+mod files;
+
 use super::args::{Common, PredictArgs};
-use super::console::Console;
-use super::{figures, tables};
+use super::shared::{Console, fitted};
 use crate::io::OutputFolder;
 use crate::models::{Anchor, Fitted, Prediction};
 use crate::series::grid::{MOST_ROWS, spread, stepped};
 use crate::series::read::{ReadOptions, read_csv};
 use crate::series::{Panel, RequestedTimes, read_times};
-use crate::solve::{self, Independent};
-use crate::train::{DataSpec, FitConfig};
+use crate::train::DataSpec;
 use crate::{Error, Result};
 use serde::Serialize;
 use std::path::Path;
@@ -51,8 +51,8 @@ struct Subject {
 /// If an input cannot be used or nothing can be written; a trajectory that could not be followed, after the files are
 /// written as far as it goes.
 pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()> {
-    let (mut fitted, config) = load(&args.model)?;
-    let method = choose_method(&mut fitted, args.method.as_deref(), [args.rtol, args.atol, args.step])?;
+    let (mut fitted, config) = fitted::load(&args.model)?;
+    let method = fitted::choose_method(&mut fitted, args.method.as_deref(), [args.rtol, args.atol, args.step])?;
     let subject = match &args.data {
         Some(path) => condition(path, &fitted, &config.data, console)?,
         None => {
@@ -68,13 +68,13 @@ pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()>
         ));
     }
     let slices: Vec<&[f64]> = at.iter().map(Vec::as_slice).collect();
-    let prediction = follow(&fitted, &method, &subject.anchors, &slices)?;
+    let prediction = fitted::follow(&fitted, &method, &subject.anchors, &slices)?;
 
     let out = common.out.clone().unwrap_or_else(|| "out/predict".into());
     keep_fit(&args.model, &out)?;
     let folder = OutputFolder::create(&out, &["predictions.csv", "predictions.svg"], 1 << 20)?;
-    tables::write_predictions(&folder, &config.data, &subject.names, &at, &prediction)?;
-    figures::write_predictions(&folder, &config.data, &subject.names, &at, &prediction, subject.given.as_ref())?;
+    files::write_table(&folder, &config.data, &subject.names, &at, &prediction)?;
+    files::write_figure(&folder, &config.data, &subject.names, &at, &prediction, subject.given.as_ref())?;
     let predicted = at.iter().filter(|times| !times.is_empty()).count();
     console.say(format_args!("{rows} rows of {predicted} series predicted with {method}; files in {}", out.display()));
     let failures = failures(&fitted, &subject, &prediction);
@@ -93,47 +93,6 @@ pub fn run(args: &PredictArgs, common: &Common, console: &Console) -> Result<()>
         Some((series, failure)) => Err(Error::Solve { series: series.into(), failure }),
         None => Ok(()),
     }
-}
-
-/// Lets options override how a fitted model is integrated, and returns the name of the method.
-pub(super) fn choose_method(
-    fitted: &mut Fitted,
-    named: Option<&str>,
-    [rtol, atol, step]: [Option<f64>; 3],
-) -> Result<String> {
-    let method = named.map_or_else(|| fitted.solver.method.clone(), String::from);
-    if Independent::named(&method).is_none() {
-        fitted.solver.method.clone_from(&method);
-        // Whoever names another method or tolerance means steps of its own choice, unless a step is named too.
-        let chosen = named.is_some() || rtol.is_some() || atol.is_some();
-        let adaptive = solve::method(&method)?.error.is_some();
-        fitted.solver.step = step.or(fitted.solver.step.filter(|_| !(chosen && adaptive)));
-    }
-    fitted.solver.rtol = rtol.unwrap_or(fitted.solver.rtol);
-    fitted.solver.atol = atol.unwrap_or(fitted.solver.atol);
-    fitted.solver.options(fitted.scaling.time_unit)?;
-    Ok(method)
-}
-
-/// Follows a fitted model from its anchors with the method of that name.
-pub(super) fn follow(fitted: &Fitted, method: &str, anchors: &[Anchor], at: &[&[f64]]) -> Result<Prediction> {
-    match Independent::named(method) {
-        Some(independent) => {
-            fitted.predict_independently(independent, anchors, at, (fitted.solver.rtol, fitted.solver.atol))
-        }
-        None => fitted.predict(anchors, at),
-    }
-}
-
-pub(super) fn load(folder: &Path) -> Result<(Fitted, FitConfig)> {
-    let fitted = Fitted::load(&folder.join("model.safetensors"))?;
-    let path = folder.join("config.toml");
-    let config = FitConfig::read(&path)?;
-    if fitted.scaling.channels.iter().map(|c| &c.name).ne(&config.data.channels) {
-        let what = "its channels are not those of the model beside it";
-        return Err(Error::format(&path, what, "fit again, or bring back the file of this fit"));
-    }
-    Ok((fitted, config))
 }
 
 /// The fit's own predictions.csv is not replaced by another kind of the same name.

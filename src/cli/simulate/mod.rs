@@ -1,16 +1,21 @@
 //! `flowmap simulate`.
 
+mod model;
+mod portrait;
+mod section;
+mod trajectory;
+
 use super::args::{Common, SimulateArgs, SolverArgs};
-use super::console::{Console, short};
-use super::portrait::{self, Portrait};
-use super::{figures, section, simulate_model, tables};
-use crate::dynamics::systems::{Instance, Kind, Settings, system};
+use super::shared::{Console, named, short};
+use crate::dynamics::systems::{Instance, Kind};
 use crate::io::OutputFolder;
 use crate::io::table::Cell;
+use crate::plot::TrajectoryFigure;
 use crate::series::grid::stepped;
 use crate::series::{RequestedTimes, read_times};
 use crate::solve::{self, Independent, Options, Problem, Solution, SolverSpec, solve_independently};
 use crate::{Error, Result};
+use portrait::Portrait;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -87,20 +92,24 @@ enum Way {
 pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()> {
     let name = match (&args.system, &args.model) {
         (Some(name), _) => name,
-        (None, Some(model)) => return simulate_model::run(model, args, common, console),
+        (None, Some(model)) => return model::run(model, args, common, console),
         (None, None) => return Err(Error::config("nothing to follow is named", "give --system NAME or --model DIR")),
     };
-    let instance = build(name, &args.set, common)?;
+    let instance = named::build(name, &args.set, common)?;
     let name = instance.system.name;
     let way = Way::of(&args.solver, &instance)?;
-    let (start, start_time) = (start(args.start.as_ref(), &instance)?, args.start_time.unwrap_or(0.0));
-    let times = times(args, &instance)?;
+    let (start, start_time) = (named::start(args.start.as_ref(), &instance)?, args.start_time.unwrap_or(0.0));
+    if !start_time.is_finite() {
+        return Err(Error::config(format!("--start-time is {start_time}"), "give a finite number"));
+    }
+    let span = instance.system.span;
+    let times = times(args, start_time, || stepped(start_time, start_time + span.end, span.step))?;
     if times.len().saturating_mul(instance.dim()) > MOST_CELLS {
         let what = format!("{} rows of {} components are too many", times.len(), instance.dim());
         return Err(Error::config(what, "ask for fewer times"));
     }
     way.check(start_time, &times, &args.solver)?;
-    let plane = section::plane(&args.cut, &instance)?;
+    let plane = named::plane(&args.cut, &instance)?;
     let span = [times.first(), times.last()].map(|time| time.copied().unwrap_or(start_time));
     if plane.is_some() && span[0] >= span[1] {
         return Err(Error::config("--section is asked for at a single time", "ask for a span of times"));
@@ -121,11 +130,19 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     let [report] = &solution.reports[..] else {
         return Err(Error::shape("reports of one trajectory", 1, solution.reports.len()));
     };
-    let rows = reached(&solution, instance.dim());
+    let rows = trajectory::reached(&solution.states, instance.dim());
     let (times, states) = (&times[..rows], &solution.states[..rows * instance.dim()]);
-    tables::write_trajectory(&folder, &instance.labels, times, states)?;
     let remark = report.failure.as_ref().map(|failure| format!("ended early, at {}", short(failure.time)));
-    figures::write_trajectory(&folder, &instance, times, states, remark.unwrap_or_default())?;
+    let points = instance.system.kind == Kind::Map;
+    let figure = TrajectoryFigure {
+        title: format!("{name}: {}", instance.system.title),
+        time: if points { "step" } else { "time" }.into(),
+        times: times.to_vec(),
+        components: trajectory::components(&instance.labels, states),
+        points,
+        remark: remark.unwrap_or_default(),
+    };
+    trajectory::write(&folder, "trajectory", &instance.labels, states, &figure)?;
     let seed = common.seed.unwrap_or(0);
     let from = [&start, states].concat();
     let rest = portrait.map(|portrait| portrait.write(&folder, &instance, &from, seed)).transpose()?;
@@ -185,41 +202,18 @@ pub fn run(args: &SimulateArgs, common: &Common, console: &Console) -> Result<()
     }
 }
 
-/// The system with its parameters; where it has a seed of its own, `--seed` is that too unless it is set.
-pub fn build(name: &str, set: &[String], common: &Common) -> Result<Instance> {
-    let system = system(name)?;
-    let mut settings = Settings::parse(set)?;
-    if let (Some(seed), None) = (common.seed, settings.get("seed"))
-        && system.parameters.iter().any(|parameter| parameter.name == "seed")
-    {
-        settings.set("seed", seed as f64)?;
-    }
-    system.build(&settings)
-}
-
-/// The start asked for, or the usual one.
-pub fn start(given: Option<&Vec<f64>>, instance: &Instance) -> Result<Vec<f64>> {
-    let Some(start) = given else { return Ok(instance.start.clone()) };
-    if start.len() != instance.dim() {
-        let (name, dim) = (instance.system.name, instance.dim());
-        let what = format!("--start has {} numbers, {name} has {dim} components", start.len());
-        return Err(Error::config(what, "give one number a component, as `flowmap systems` lists them"));
-    }
-    match start.iter().find(|y| !y.is_finite()) {
-        Some(bad) => Err(Error::config(format!("--start holds {bad}"), "give finite numbers")),
-        None => Ok(start.clone()),
-    }
-}
-
-fn times(args: &SimulateArgs, instance: &Instance) -> Result<Vec<f64>> {
-    let from = args.start_time.unwrap_or(0.0);
-    if !from.is_finite() {
-        return Err(Error::config(format!("--start-time is {from}"), "give a finite number"));
-    }
-    let span = instance.system.span;
-    let times = match requested_times(args)? {
-        Some(times) => times,
-        None => stepped(from, from + span.end, span.step)?,
+/// The times asked for or else the usual ones, none of them before the start.
+fn times(args: &SimulateArgs, from: f64, usual: impl FnOnce() -> Result<Vec<f64>>) -> Result<Vec<f64>> {
+    let times = match (args.at, &args.at_file) {
+        (Some([start, end, step]), _) => stepped(start, end, step)?,
+        (None, Some(path)) => match read_times(path, "time", None)? {
+            RequestedTimes::All(times) => times,
+            RequestedTimes::BySeries(_) => {
+                let what = "it has a column of series";
+                return Err(Error::format(path, what, "give times alone, there is one trajectory"));
+            }
+        },
+        (None, None) => usual()?,
     };
     match times.first() {
         Some(first) if *first < from => {
@@ -227,21 +221,6 @@ fn times(args: &SimulateArgs, instance: &Instance) -> Result<Vec<f64>> {
             Err(Error::config(what, "ask for later times, or give an earlier --start-time"))
         }
         _ => Ok(times),
-    }
-}
-
-/// The times asked for, if any are.
-pub(super) fn requested_times(args: &SimulateArgs) -> Result<Option<Vec<f64>>> {
-    match (args.at, &args.at_file) {
-        (Some([start, end, step]), _) => stepped(start, end, step).map(Some),
-        (None, Some(path)) => match read_times(path, "time", None)? {
-            RequestedTimes::All(times) => Ok(Some(times)),
-            RequestedTimes::BySeries(_) => {
-                let what = "it has a column of series";
-                Err(Error::format(path, what, "give times alone, there is one trajectory"))
-            }
-        },
-        (None, None) => Ok(None),
     }
 }
 
@@ -274,10 +253,7 @@ impl Way {
         let max_steps = args.max_steps.unwrap_or(usual);
         let spec = SolverSpec { method: method.into(), rtol, atol, step: args.step, max_steps };
         let options = spec.options(1.0)?;
-        if matches!(options.method.kind, solve::Kind::Partitioned(_)) && !instance.separable {
-            let what = format!("{method} is for separable systems, and {name} is none at these parameters");
-            return Err(Error::config(what, "choose another method; `flowmap systems NAME` says what is separable"));
-        }
+        named::method(method, name, instance.separable)?;
         Ok(Self::Integrate { options, spec })
     }
 
@@ -350,11 +326,6 @@ fn steps_of(time: f64, step: f64) -> Result<f64> {
         return Err(Error::config(what, "ask for times that are whole numbers of steps"));
     }
     Ok(steps.round())
-}
-
-/// Rows before the first that could not be reached.
-fn reached(solution: &Solution<f64>, dim: usize) -> usize {
-    solution.states.chunks_exact(dim).take_while(|row| !row.iter().any(|y| y.is_nan())).count()
 }
 
 /// Parameters with their values, each after a comma.

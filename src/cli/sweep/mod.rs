@@ -1,29 +1,28 @@
 //! `flowmap sweep`.
 
+mod tables;
+
 use super::args::{Common, SweepArgs};
-use super::console::{Console, short};
-use super::sources::forward;
-use super::sources::system::Stepping;
-use super::{figures, interrupt, section, simulate, tables};
+use super::shared::checkpoints::{self, CHECKPOINT};
+use super::shared::sources::forward;
+use super::shared::sources::system::SystemSteps;
+use super::shared::{Console, named, short, with_out};
 use crate::analysis::sweep::{Cut, Sampled, Sweep, SweepOptions, SweepPoint, zero_crossings};
 use crate::analysis::{Run, SpectrumOptions};
 use crate::dynamics::systems::{Instance, Kind};
-use crate::io::{OutputFolder, checkpoint, json, tensors};
-use crate::plot::SweepFigure;
+use crate::io::{OutputFolder, checkpoint, json};
+use crate::plot::{SweepFigure, sweep_figure};
 use crate::series::grid::spread;
 use crate::solve;
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const FILES: [&str; 5] = ["sweep.json", "sweep.csv", "samples.csv", "sweep.svg", CHECKPOINT];
-const CHECKPOINT: &str = "checkpoint.safetensors";
 /// Most numbers that a sweep keeps.
 const MOST_CELLS: usize = 20_000_000;
-/// Between lines of progress.
-const BETWEEN_LINES: Duration = Duration::from_secs(5);
 /// Crossings told in words.
 const MOST_TOLD: usize = 8;
 
@@ -63,12 +62,12 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     let values = values(args)?;
     forward(args.step)?;
     let first = at(from, args, common)?;
-    let start = simulate::start(args.start.as_ref(), &first)?;
-    let stepping = Stepping::of(&first, args.method.as_deref(), args.step)?;
+    let start = named::start(args.start.as_ref(), &first)?;
+    let stepping = SystemSteps::of(&first, args.method.as_deref(), args.step)?;
     let stepped = stepping.stepped();
     let dim = stepped.dim();
     let options = options(args, common, &first)?;
-    let plane = section::plane(&args.cut, &first)?;
+    let plane = named::plane(&args.cut, &first)?;
     let method = plane.as_ref().map(|_| solve::method(stepping.method)).transpose()?;
     let exponents = options.spectrum.exponents.unwrap_or(dim);
     if exponents == 0 || exponents > dim {
@@ -102,7 +101,7 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     .to_string();
     let mut sweep = Sweep::new(values, exponents, |value| {
         let instance = at(value, args, common)?;
-        let stepping = Stepping::of(&instance, args.method.as_deref(), args.step)?;
+        let stepping = SystemSteps::of(&instance, args.method.as_deref(), args.step)?;
         let cut = match (&plane, method) {
             (Some(plane), Some(method)) => Some(Cut { plane, field: instance.field()?, method }),
             _ => None,
@@ -118,7 +117,15 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
     if args.resume {
         console.say(format_args!("{:<11} value {} of {count}", "resumed at", sweep.points().len()));
     }
-    let whole = walk(&mut sweep, &folder, &settings, args, console)?;
+    let saving = (&folder, args.checkpoint_every, console);
+    let go_on = |sweep: &mut Sweep<_>| Ok(sweep.go_on());
+    let whole = checkpoints::walk(
+        &mut sweep,
+        go_on,
+        |sweep| sweep.save(&settings),
+        |sweep| progress(sweep, parameter),
+        saving,
+    )?;
 
     let points = sweep.points();
     let values = &sweep.values()[..points.len()];
@@ -152,31 +159,23 @@ pub fn run(args: &SweepArgs, common: &Common, console: &Console) -> Result<()> {
         largest_exponent_at: largest.map(|(value, _)| value),
         stopped_because: if whole { "values" } else { "interrupted" },
     };
-    tables::write_sweep(&folder, (parameter, &sampled), exponents, values, points)?;
-    figures::write_sweep(
-        &folder,
-        &SweepFigure {
-            title: format!("{}: {}", first.system.name, first.system.title),
-            parameter: parameter.clone(),
-            values: values.to_vec(),
-            sampled,
-            samples: points.iter().map(|point| point.samples.clone()).collect(),
-            unit: report.unit.into(),
-            exponents: points.iter().map(|point| point.exponents.clone()).collect(),
-            remarks: report.remarks(),
-        },
-    )?;
+    tables::write(&folder, (parameter, &sampled), exponents, values, points)?;
+    let figure = SweepFigure {
+        title: format!("{}: {}", first.system.name, first.system.title),
+        parameter: parameter.clone(),
+        values: values.to_vec(),
+        sampled,
+        samples: points.iter().map(|point| point.samples.clone()).collect(),
+        unit: report.unit.into(),
+        exponents: points.iter().map(|point| point.exponents.clone()).collect(),
+        remarks: report.remarks(),
+    };
+    folder.write("sweep.svg", &sweep_figure(&figure)?)?;
     json::write(&folder.file("sweep.json"), &report)?;
-    if whole {
-        // What is whole needs no checkpoint; whether there was one does not matter.
-        let _ = std::fs::remove_file(folder.file(CHECKPOINT));
-    } else {
-        console.say("interrupted; these are the results so far, go on with --resume");
-    }
+    checkpoints::settle(whole, &folder, console);
     let wall_seconds = begun.elapsed().as_secs_f64();
     report.say(console, &out, points, wall_seconds);
-    let mut told = serde_json::to_value(&report).unwrap_or(Value::Null);
-    told["out"] = out.to_string_lossy().into_owned().into();
+    let mut told = with_out(&report, &out);
     told["wall_seconds"] = wall_seconds.into();
     console.json(&told)?;
     match points.iter().find_map(|point| point.failure.as_ref()).filter(|_| report.failures == count) {
@@ -207,7 +206,7 @@ fn at(value: f64, args: &SweepArgs, common: &Common) -> Result<Instance> {
     let parameter = &args.over.0;
     let mut set = args.set.clone();
     set.push(format!("{parameter}={value:e}"));
-    let instance = simulate::build(&args.system, &set, common)?;
+    let instance = named::build(&args.system, &set, common)?;
     if instance.system.parameters.iter().any(|p| p.name == parameter && p.whole.is_some()) {
         let what = format!("{parameter} of {} is a size or a seed", args.system);
         return Err(Error::config(what, "scan another parameter"));
@@ -218,10 +217,7 @@ fn at(value: f64, args: &SweepArgs, common: &Common) -> Result<Instance> {
 fn options(args: &SweepArgs, common: &Common, instance: &Instance) -> Result<SweepOptions> {
     let component = match &args.show {
         None => 0,
-        Some(name) => instance.labels.iter().position(|label| label == name).ok_or_else(|| {
-            let what = format!("{} has no component `{}`", args.system, crate::io::clipped(name));
-            Error::config(what, "`flowmap systems NAME` lists them")
-        })?,
+        Some(name) => named::component(name, instance)?,
     };
     let usual = Some(instance.system.measure.exponents).filter(|&m| m > 0 && m < instance.dim());
     let mut spectrum = SpectrumOptions::new(args.warmup.unwrap_or(args.steps), args.steps);
@@ -232,33 +228,10 @@ fn options(args: &SweepArgs, common: &Common, instance: &Instance) -> Result<Swe
     Ok(SweepOptions { spectrum, samples: args.samples, component, sampled })
 }
 
-/// Returns whether all values are done.
-fn walk<F: Fn(f64) -> Result<SweepPoint> + Sync>(
-    sweep: &mut Sweep<F>,
-    folder: &OutputFolder,
-    settings: &str,
-    args: &SweepArgs,
-    console: &Console,
-) -> Result<bool> {
-    interrupt::listen()?;
-    let between = Duration::from_secs_f64(args.checkpoint_every);
-    let (mut told, mut saved) = (Instant::now(), Instant::now());
-    while sweep.go_on() {
-        if interrupt::asked() || saved.elapsed() >= between {
-            tensors::write(&folder.file(CHECKPOINT), &sweep.save(settings)?)?;
-            saved = Instant::now();
-        }
-        if interrupt::asked() {
-            return Ok(false);
-        }
-        if told.elapsed() >= BETWEEN_LINES {
-            told = Instant::now();
-            let done = sweep.points().len();
-            let (all, value) = (sweep.values().len(), sweep.values()[done - 1]);
-            console.say(format_args!("{:3.0} % {} {}", 100.0 * done as f64 / all as f64, args.over.0, short(value)));
-        }
-    }
-    Ok(true)
+/// How far a sweep is.
+fn progress<F: Fn(f64) -> Result<SweepPoint> + Sync>(sweep: &Sweep<F>, parameter: &str) -> String {
+    let (done, all) = (sweep.points().len(), sweep.values().len());
+    format!("{:3.0} % {parameter} {}", 100.0 * done as f64 / all as f64, short(sweep.values()[done - 1]))
 }
 
 impl Report {
