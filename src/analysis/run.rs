@@ -120,7 +120,7 @@ impl<'a, T: Real> Run<'a, T> {
             let what = format!("{columns} tangents in {dim} dimensions are {:.0} GB", numbers as f64 * 16e-9);
             return Err(Error::config(what, "ask for fewer exponents"));
         }
-        let together = if system.map.strider().is_some() { TOGETHER } else { 1 };
+        let together = if system.strider().is_some() { TOGETHER } else { 1 };
         let bin = match options.qr_every {
             // Whole intervals make a bin.
             Some(every) => every * (options.steps / BINS).div_ceil(every).max(1),

@@ -67,7 +67,7 @@ impl<'a, T: Real> States<'a, T> {
 
     /// Takes `steps` steps. Cost: an evaluation each.
     pub fn advance(&mut self, steps: u64) {
-        if let Some(offer) = self.system.map.strider().filter(|_| self.system.width() == 0) {
+        if let Some(offer) = self.system.strider() {
             let clock = (self.system.clock.start, self.system.clock.step);
             let state = &mut self.arguments[..self.next.len()];
             let going = Going { starts: 1, first: self.step, steps, clock, state, frame: &mut [] };
@@ -85,9 +85,26 @@ impl<'a, T: Real> States<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{Frame, Walk};
+    use crate::analysis::{Drive, Frame, Walk};
+    use crate::dynamics::Component;
     use crate::dynamics::systems::{Settings, system};
     use crate::solve::{RK4, StepMap};
+
+    #[test]
+    fn a_time_that_is_given_as_an_input_is_taken_instead_of_the_clock() {
+        let duffing = system("duffing").unwrap().build(&Settings::default()).unwrap();
+        let map = StepMap::new(duffing.field().unwrap(), &RK4, 0.01).unwrap();
+        let driven = Stepped::timed(&map, &duffing.params, 0.01).driven(Drive::Constant(&[0.7]));
+        let mut walk = Walk::new(&driven, std::slice::from_ref(&duffing.start), 0, 2, Frame::Random, 0).unwrap();
+        walk.advance(3);
+        let mut expected = duffing.start.clone();
+        for _ in 0..3 {
+            let u = [expected[0], expected[1], 0.7];
+            let mut scratch = vec![0.0; Component::<f64>::scratch_len(&map)];
+            map.eval(&duffing.params, Block::new(&u, 1), BlockMut::new(&mut expected, 1), &mut scratch);
+        }
+        assert!(walk.state().data.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-14));
+    }
 
     #[test]
     fn many_steps_at_once_have_the_bits_of_one_after_another_and_of_a_walk_with_tangents() {

@@ -1,6 +1,6 @@
 //! What the engine needs to know of a system that steps.
 
-use crate::dynamics::Component;
+use crate::dynamics::{Component, Strider};
 use crate::random::Stream;
 use crate::{Error, Real, Result};
 use rand_distr::{Distribution, StandardNormal};
@@ -70,6 +70,11 @@ impl<'a, T: Real> Stepped<'a, T> {
     /// Numbers in a row of inputs.
     pub(super) fn width(&self) -> usize {
         if self.takes_time() { 0 } else { self.map.in_dim() - self.dim() }
+    }
+
+    /// The map's offer to take many steps at once, which it does by the clock: not where its last argument is an input.
+    pub(super) fn strider(&self) -> Option<Strider<'_, T>> {
+        self.map.strider().filter(|_| self.width() == 0)
     }
 
     /// How many steps there are inputs for, where they end.

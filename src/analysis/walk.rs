@@ -160,7 +160,7 @@ impl<'a, T: Real> Walk<'a, T> {
         let steps = self.system.length().map_or(steps, |length| steps.min(length.saturating_sub(self.step)));
         let (dim, starts, lanes) = (self.system.dim(), self.starts, self.columns * self.starts);
         let map = self.system.map;
-        if let Some(offer) = map.strider() {
+        if let Some(offer) = self.system.strider() {
             let clock = (self.system.clock.start, self.system.clock.step);
             let state = &mut self.arguments[..dim * starts];
             let frame = &mut self.frame[..dim * lanes];
@@ -218,7 +218,7 @@ impl<'a, T: Real> Walk<'a, T> {
     pub(super) fn zero_lines(&self) -> [BTreeSet<usize>; 2] {
         let (dim, map) = (self.system.dim(), self.system.map);
         let mut slab: Vec<T> = self.slab.iter().step_by(self.starts).copied().collect();
-        if map.strider().is_some() {
+        if self.system.strider().is_some() {
             // Strides leave no linearisation behind.
             let mut u: Vec<T> = self.arguments.iter().step_by(self.starts).copied().collect();
             u[dim..].fill(T::of(self.time()));
