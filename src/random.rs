@@ -1,6 +1,7 @@
-//! Random numbers: what a seed draws, each thing by a stream of its own, in one place.
+//! Random numbers: what a seed draws, and by which of its streams, in one place.
 //!
-//! What has a seed to itself, such as a model's first parameters, draws by stream 0. Frames of tangents draw by the number
+//! Streams have numbers of their own among things that one seed draws in one run; others may share theirs. What has a seed
+//! to itself, such as a model's first parameters, draws by stream 0. Frames of tangents draw by the number
 //! of their start with bit 62 set (`analysis::Walk`), columns in place of vanished ones by frame and count (`linalg::Qr`).
 
 use rand::SeedableRng;

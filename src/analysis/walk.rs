@@ -146,7 +146,7 @@ impl<'a, T: Real> Walk<'a, T> {
     /// The tangents now, `dim × (columns · starts)`.
     pub fn frame(&self) -> Block<'_, T> {
         let lanes = self.columns * self.starts;
-        Block::new(&self.frame[..self.system.dim() * lanes], lanes)
+        Block::new(&self.frame[..self.system.dim() * lanes], lanes.max(1))
     }
 
     /// The last factorisation: its diagonal, and after [`orthonormalize`](Self::orthonormalize) all of `R`.
@@ -196,8 +196,9 @@ impl<'a, T: Real> Walk<'a, T> {
     }
 
     /// Makes the frames good to go on from without making them orthonormal: their first `j` tangents span what they
-    /// spanned, but some may have turned round. Diagonals multiply up from one [`orthonormalize`](Self::orthonormalize) to the next to what they would be
-    /// had all factorisations been orthonormal, so that sums of their logarithms are the same but for rounding.
+    /// spanned, but some may have turned round. Diagonals multiply up from one [`orthonormalize`](Self::orthonormalize) to
+    /// the next to what they would be had all factorisations been orthonormal, so that sums of their logarithms are the
+    /// same but for rounding.
     pub fn eliminate(&mut self) {
         let lanes = self.columns * self.starts;
         self.qr.eliminate(&mut self.frame[..self.system.dim() * lanes]);

@@ -37,6 +37,9 @@ pub(crate) fn same_settings(path: &Path, then: &str, now: &str) -> Result<()> {
     let [then, now] = [then, now].map(|text| serde_json::from_str(text).unwrap_or_else(|_| text.into()));
     let mut found = Vec::new();
     compare("", &then, &now, &mut found);
+    if found.is_empty() {
+        return Ok(());
+    }
     let more = match found.len().saturating_sub(MOST_NAMED) {
         0 => String::new(),
         more => format!("; and {more} more"),

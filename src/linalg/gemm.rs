@@ -1,7 +1,9 @@
 //! The three products of a layer: forward, backward, and onto the weights.
 //!
 //! All three are one loop nest over tiles of registers. Each element of a result is one chain of fused multiply-adds over
-//! the inner index in order; tiles, blocks and the shape of the work decide only which chains run side by side.
+//! the inner index in order; tiles, blocks and the shape of the work decide only which chains run side by side. Wide products
+//! leave out terms whose factor is zero in all lanes of a tile: with finite weights only the sign of a zero can tell.
+//! They keep room for packed factors, a thread each, from one call to the next.
 
 use super::block::Blocks;
 use super::dispatch::{Kernel, dispatch};
@@ -15,7 +17,7 @@ use std::mem::MaybeUninit;
 /// `inner × lanes`, `out` is `rows × lanes`.
 ///
 /// Element `(i, l)` is the chain `fma(W[i,k], x[k,l], …)` over `k` in order, begun at `b[i]` (or zero): its bits do not
-/// depend on `lanes` or `l`. Costs `2·rows·inner·lanes` operations, allocates nothing.
+/// depend on `lanes` or `l`. Costs `2·rows·inner·lanes` operations.
 pub fn affine<T: Real>(w: &[T], b: &[T], x: &[T], out: &mut [T], lanes: usize) {
     let (rows, inner) = (out.len() / lanes, x.len() / lanes);
     debug_assert!(out.len() == rows * lanes && x.len() == inner * lanes && w.len() == rows * inner);
@@ -54,7 +56,7 @@ pub fn affine_scaled<T: Real>(w: &[T], x: &[T], d: &[T], out: &mut [T], lanes: u
 /// `out += Wᵀ·y` for every lane: `W` is `rows × inner` column by column, `y` is `rows × lanes`, `out` is `inner × lanes`.
 ///
 /// Element `(k, l)` is the chain `fma(W[i,k], y[i,l], …)` over `i` in order, begun at the present `out[k,l]`: its bits do
-/// not depend on `lanes` or `l`. Costs `2·rows·inner·lanes` operations, allocates nothing.
+/// not depend on `lanes` or `l`. Costs `2·rows·inner·lanes` operations.
 pub fn transposed_add<T: Real>(w: &[T], y: &[T], out: &mut [T], lanes: usize) {
     let (rows, inner) = (y.len() / lanes, out.len() / lanes);
     debug_assert!(y.len() == rows * lanes && out.len() == inner * lanes && w.len() == rows * inner);
@@ -66,7 +68,7 @@ pub fn transposed_add<T: Real>(w: &[T], y: &[T], out: &mut [T], lanes: usize) {
 /// `inner × lanes`, `dw` is `rows × inner` column by column, `db` has `rows` numbers.
 ///
 /// Every sum is one chain over the lanes in order, begun at the present value: adding the lanes one call at a time gives
-/// the same bits. Costs `2·rows·inner·lanes` operations, allocates nothing.
+/// the same bits. Costs `2·rows·inner·lanes` operations.
 pub fn outer_add<T: Real>(y: &[T], x: &[T], dw: &mut [T], db: &mut [T], lanes: usize) {
     let (rows, inner) = (y.len() / lanes, x.len() / lanes);
     debug_assert!(y.len() == rows * lanes && x.len() == inner * lanes && dw.len() == rows * inner);

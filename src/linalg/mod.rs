@@ -5,7 +5,8 @@
 //!
 //! **Same bits.** In every kernel here a lane's result depends on that lane's numbers only, never on how many lanes
 //! stand beside it: each element of a product is one chain of fused multiply-adds over the inner index in order, and
-//! elementwise functions use the same code for full vectors and for tails.
+//! elementwise functions use the same code for full vectors and for tails. Wide products leave out terms whose factor is
+//! zero in all lanes of a tile: with finite weights that can change nothing but the sign of a zero.
 
 mod aligned;
 mod block;

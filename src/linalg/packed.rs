@@ -45,7 +45,7 @@ impl<T: Kernels> Product<T> {
         let packed_a = room.as_mut_ptr().cast::<T>();
         // SAFETY: the room holds `m.min(PACKED) · deep` numbers of `A` and behind them `n · deep` of `B`.
         let packed_b = unsafe { packed_a.add(m.min(PACKED) * deep) };
-        let high = if V::REGISTERS > 16 { 8 } else { 4 };
+        let high = highest::<T, V>();
         let widest = 3 * V::N;
         let mut done = 0;
         loop {
@@ -126,7 +126,7 @@ impl<T: Kernels> Product<T> {
         last: usize,
         start: Start<T>,
     ) {
-        let high = if V::REGISTERS > 16 { 8 } else { 4 };
+        let high = highest::<T, V>();
         let mut i = 0;
         while i < rows {
             let panel = height(rows - i, high);
@@ -181,6 +181,12 @@ impl<T: Kernels> Product<T> {
             self.end::<V, R, C, PART>(sums, last);
         }
     }
+}
+
+/// Most rows of a panel of `A`.
+#[inline(always)]
+const fn highest<T: Kernels, V: Vector<T>>() -> usize {
+    if V::REGISTERS > 16 { 8 } else { 4 }
 }
 
 /// Whether any of `width` numbers is not zero.

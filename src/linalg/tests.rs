@@ -204,7 +204,7 @@ fn large_products_are_right() {
 }
 
 #[test]
-fn zeros_left_out_of_a_product_and_scales_taken_in_leave_no_trace() {
+fn zeros_left_out_of_a_product_and_scales_taken_in_change_no_bits_of_chains_from_zero() {
     for (rows, inner, lanes) in [(79, 600, 200), (30, 40, 5), (200, 7, 163), (9, 8, 1)] {
         let w: Vec<f64> = numbers(rows * inner, 1);
         let mut x: Vec<f64> = numbers(inner * lanes, 2);

@@ -30,7 +30,7 @@ pub fn jacobian(system: &Stepped<f64>, start: &[f64], warmup: u64, apart: u64, s
         if system.length().is_some_and(|length| states.step() >= length) {
             break;
         }
-        states.look();
+        states.linearize(&mut slab);
         let length = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
         let size = length(states.state()).max(1e-3);
         // Small components may bend the map on their own scale.
@@ -39,9 +39,7 @@ pub fn jacobian(system: &Stepped<f64>, start: &[f64], warmup: u64, apart: u64, s
             |x: &f64| -> f64 { scale(x) * <StandardNormal as Distribution<f64>>::sample(&StandardNormal, &mut rng) };
         let mut direction: Vec<f64> = states.state().iter().map(normal).collect();
         direction.resize(map.in_dim(), 0.0);
-        let (mut value, mut slope) = (vec![0.0; dim], vec![0.0; dim]);
-        let (out, kept) = (BlockMut::new(&mut value, 1), BlockMut::new(&mut slab, 1));
-        map.linearize(system.params, Block::new(&states.arguments, 1), out, kept, &mut scratch);
+        let mut slope = vec![0.0; dim];
         let along = Tangent::from(Block::new(&direction, 1));
         map.jvp(system.params, Block::new(&slab, 1), along, BlockMut::new(&mut slope, 1), &mut scratch);
         let width = WIDTH * size / length(&direction);
@@ -54,7 +52,7 @@ pub fn jacobian(system: &Stepped<f64>, start: &[f64], warmup: u64, apart: u64, s
         let (right, left) = (side(1.0), side(-1.0));
         let apart_by: Vec<f64> = (0..dim).map(|i| (right[i] - left[i]) / (2.0 * width) - slope[i]).collect();
         // Where the slope vanishes, what rounding leaves of the difference is no error of it.
-        let rounding = 4.0 * f64::EPSILON * length(&value) / width;
+        let rounding = 4.0 * f64::EPSILON * length(&states.next) / width;
         errors.push(length(&apart_by) / (length(&slope) + rounding / TOLERANCE).max(f64::MIN_POSITIVE));
         states.go();
         if point + 1 < POINTS {

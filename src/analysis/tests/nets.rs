@@ -155,6 +155,19 @@ fn eliminations_multiply_up_to_what_orthonormal_factors_give() {
 }
 
 #[test]
+fn a_walk_without_tangents_factors_nothing_and_goes_on() {
+    let (stack, params) = random_net(20, 2.0, 4);
+    let system = Stepped::map(&stack, &params);
+    let mut walk = Walk::new(&system, &[vec![0.1; 20]], 0, 0, Frame::Random, 5).unwrap();
+    for _ in 0..3 {
+        walk.advance(2);
+        walk.eliminate();
+        walk.orthonormalize();
+    }
+    assert!(walk.step() == 6 && walk.lost().is_none() && walk.frame().data.is_empty());
+}
+
+#[test]
 fn what_rounding_hides_is_marked_and_what_is_not_marked_is_right() {
     let (stack, params) = random_net(60, 3.0, 7);
     // The long intervals end in eliminations, but for those at the ends of bins.

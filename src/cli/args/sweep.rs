@@ -6,9 +6,8 @@ use clap::Args;
 /// Scans a parameter of a named system: at each value the Lyapunov exponents and samples of the attractor.
 ///
 /// A map's samples are its states one after another, a flow's the local maxima of one component, or that component where the
-/// flow passes through a plane (--section). Values are measured
-/// each by itself, from the same start, over all threads. Where a run fails the exponents are NaN and a reason stands
-/// beside them.
+/// flow passes through a plane (--section). Values are measured each by itself, from the same start, over all threads.
+/// Where a run fails the exponents are NaN and a reason stands beside them.
 ///
 /// Ctrl-C stops after the present values and tells what was found so far; --resume goes on to the same bytes.
 ///

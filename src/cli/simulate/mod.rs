@@ -329,7 +329,7 @@ fn steps_of(time: f64, step: f64) -> Result<f64> {
 }
 
 /// Parameters with their values, each after a comma.
-pub fn settings(instance: &Instance) -> String {
+fn settings(instance: &Instance) -> String {
     let values = instance.system.parameters.iter().zip(&instance.values);
     values.map(|(parameter, value)| format!(", {} {}", parameter.name, short(*value))).collect()
 }

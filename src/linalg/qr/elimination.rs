@@ -11,6 +11,8 @@ use crate::linalg::vector::Vector;
 const PANEL: usize = 32;
 /// Columns of panels that hear of each other before the rest of the frame does.
 const BLOCK: usize = 256;
+/// What lies behind a panel or block is worked on in whole vectors, of up to 16 numbers.
+const _: () = assert!(PANEL.is_multiple_of(16) && BLOCK.is_multiple_of(PANEL) && PANEL.is_multiple_of(LEAF));
 
 /// Factors `A = X·U`, `U` upper triangular and `X` a row permutation of a lower trapezoid with pivots of 1 and nothing
 /// larger: Gaussian elimination with partial pivoting (Golub & Van Loan, sec. 3.4), in panels.
@@ -21,7 +23,7 @@ const BLOCK: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Elimination<T> {
     columns: usize,
-    /// Numbers from row to row of the frame at work: whole leaves, and one more, lest rows be a power of two apart.
+    /// Numbers from row to row of the frame at work: whole leaves, and one more, as [`Rest`] works on whole vectors.
     stride: usize,
     /// The frame, row after row, each where its pivot has put it.
     work: Aligned<T>,
@@ -47,7 +49,7 @@ impl<T: Real> Elimination<T> {
             work: Aligned::filled(T::zero(), dim * stride),
             rows: (0..dim).collect(),
             leaves: Aligned::filled(T::zero(), dim * PANEL),
-            upper: Aligned::filled(T::zero(), BLOCK * stride),
+            upper: Aligned::filled(T::zero(), BLOCK.min(columns.next_multiple_of(LEAF)) * stride),
             diagonal: vec![T::zero(); columns],
             lengths: vec![T::zero(); columns],
         }

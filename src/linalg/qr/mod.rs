@@ -6,7 +6,7 @@
 //! and those whose columns span more than reflections in blocks resolve, Gram–Schmidt in blocks twice (Stewart 2008, SIAM
 //! J. Sci. Comput. 31, 761–775).
 //!
-//! Where a frame need not be orthonormal but only good to go on from, [`Qr::eliminate`] is enough from [`SMALL`] rows on.
+//! Where a frame need not be orthonormal but only good to go on from, [`Qr::eliminate`] is enough above [`SMALL`] rows.
 
 mod blocked;
 mod elimination;
@@ -120,6 +120,9 @@ impl<T: Real> Qr<T> {
         assert!(frame.len() == self.dim * self.columns * self.frames);
         let Some(room) = &mut self.elimination else { return self.factor(frame) };
         self.triangular = false;
+        if frame.is_empty() {
+            return;
+        }
         for f in 0..self.frames {
             room.factor(frame, (self.frames, f));
             for (j, (&r, &length)) in room.diagonal.iter().zip(&room.lengths).enumerate() {

@@ -23,7 +23,8 @@ impl<T: Real> Kernel<T> for Rest<'_, T> {
     fn run<V: Vector<T>>(self) {
         let Self { top, below, upper, stride, first, last, end } = self;
         let (width, rest) = (last - first, end - last);
-        // Numbers behind the last column are worked on as if they were columns; nobody looks at them.
+        // Between panels and blocks this is exact. Numbers behind the frame's last column are worked on as if they were columns;
+        // nobody looks at them.
         let vectors = rest.div_ceil(V::N);
         // SAFETY: `top` holds `width` rows, `upper` as many of `stride` numbers. A row has room for a leaf behind its last, and
         // no vector is longer than two leaves.

@@ -77,7 +77,9 @@ fn seen(step: f64, least: f64) -> Result<()> {
         return Ok(());
     }
     let what = format!("a step of {step:e} is so short that rounding hides what it does");
-    Err(Error::config(what, format!("give a --step of {least:.1e} or more")))
+    // What is told must not be refused: two digits, rounded up.
+    let unit = 10_f64.powf(least.log10().floor() - 1.0);
+    Err(Error::config(what, format!("give a --step of {:.1e} or more", ((1.0 + 1e-9) * least / unit).ceil() * unit)))
 }
 
 /// Builds the source that is asked for and measures it.
